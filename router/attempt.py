@@ -1,0 +1,138 @@
+"""One attempt: its intent is in the books before a byte leaves, and it is settled exactly once.
+
+Rule: trunk. Settling is synchronous, so no cancellation can come between an end and its row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from .decide.policy import PriceBook
+from .decide.price import cost
+from .ports import Answer, Call, Clock, Ledger, Upstream
+from .vocabulary import Billed, Cost, LedgerRow, Outcome, OutcomeKind, Reply, Usage
+
+# A careful figure for output that was seen but not yet counted by the API (docs/money.md).
+BYTES_PER_TOKEN = 2.5
+
+
+GONE = Outcome(kind=OutcomeKind.CALLER_GONE, billed=Billed.UNKNOWN, detail="the caller left before the answer")
+
+
+class Running:
+    """An attempt under way. `settle` may be called from every exit; the first call counts."""
+
+    def __init__(self, row: LedgerRow, book: PriceBook, ledger: Ledger, clock: Clock) -> None:
+        self.row = row
+        self.answer: Answer | None = None
+        self.outcome: Outcome | None = None
+        self.reply: Reply | None = None
+        self.cost = Cost(pico=0)
+        self.held: list[bytes] = []  # events that came before the answer was committed to
+        self.frames: AsyncIterator[bytes] | None = None  # where the stream goes on after `held`
+        self.whole: bytes = b""  # the answer's body, for callers who want it whole
+        self.started_s = clock.monotonic()
+        self.first_byte_s: float | None = None
+        self._book = book
+        self._ledger = ledger
+        self._clock = clock
+
+    def saw_first_byte(self) -> None:
+        if self.first_byte_s is None:
+            self.first_byte_s = self._clock.monotonic()
+
+    def settle(self, outcome: Outcome) -> None:
+        """Write the end of this attempt, with all that was read of its answer."""
+        if self.outcome is not None:
+            return
+        reply = self._reply()
+        billed = self._billed(outcome, reply)
+        self.outcome = msgspec.structs.replace(outcome, billed=billed)
+        self.reply = reply
+        self.cost = self._cost(billed, reply)
+        self.row = self._ended_row(self.outcome, reply)
+        self._ledger.settle(self.row)
+
+    def _reply(self) -> Reply | None:
+        answer = self.answer
+        if answer is None:
+            return None
+        if answer.reply is not None:
+            return answer.reply
+        reading = answer.reading
+        if reading is None or not reading.started:
+            return None
+        reply = reading.reply()
+        if reading.complete:
+            return reply
+        seen = math.ceil(reading.streamed_bytes / BYTES_PER_TOKEN)
+        usage = msgspec.structs.replace(reply.usage, output_tokens=max(reply.usage.output_tokens, seen))
+        return msgspec.structs.replace(reply, usage=usage, complete=False)
+
+    def _billed(self, outcome: Outcome, reply: Reply | None) -> Billed:
+        if reply is None:
+            return outcome.billed
+        return Billed.SETTLED if reply.complete else Billed.ESTIMATED
+
+    def _cost(self, billed: Billed, reply: Reply | None) -> Cost:
+        if billed is Billed.VOID:
+            return Cost(pico=0)
+        if reply is None:
+            return Cost(pico=self.row.worst_pico, exact=False, note="no figures were seen: an upper bound")
+        # A model that answers under a name without a price is billed as the one that was asked.
+        model = reply.model if reply.model in self._book.by_model else self.row.model
+        priced = cost(reply.usage, model, self._book, self.row.at_ms)
+        if billed is Billed.ESTIMATED:
+            return msgspec.structs.replace(priced, exact=False, note="cut short: output counted from what was seen")
+        return priced
+
+    def _ended_row(self, outcome: Outcome, reply: Reply | None) -> LedgerRow:
+        usage = reply.usage if reply is not None else Usage()
+        now_s = self._clock.monotonic()
+        first_s = self.first_byte_s
+        return msgspec.structs.replace(
+            self.row,
+            outcome=outcome.kind.value,
+            billed=outcome.billed.value,
+            status=outcome.status,
+            stop_reason=reply.stop_reason if reply is not None else None,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_5m_tokens=usage.cache_write_5m_tokens,
+            cache_write_1h_tokens=usage.cache_write_1h_tokens,
+            thinking_tokens=usage.thinking_tokens,
+            cost_pico=self.cost.pico,
+            cost_note=self.cost.note,
+            latency_ms=round((now_s - self.started_s) * 1000),
+            ttft_ms=None if first_s is None else round((first_s - self.started_s) * 1000),
+            upstream_request_id=self.answer.headers.get("request-id") if self.answer is not None else None,
+            message_id=reply.message_id if reply is not None else None,
+        )
+
+
+class Attempts:
+    """Makes single attempts. It never tries twice: that is decided elsewhere."""
+
+    def __init__(self, *, upstream: Upstream, ledger: Ledger, clock: Clock) -> None:
+        self._upstream = upstream
+        self._ledger = ledger
+        self._clock = clock
+
+    async def send(self, call: Call, row: LedgerRow, book: PriceBook) -> Running:
+        """Intent, then the call. A whole answer and a failure come back settled; a stream runs on."""
+        self._ledger.intend(row)
+        running = Running(row, book, self._ledger, self._clock)
+        try:
+            running.answer = answer = await self._upstream.send(call)
+        finally:
+            if running.answer is None:  # cancelled: the caller left, or the service is stopping
+                running.settle(GONE)
+        if answer.reading is None:
+            running.saw_first_byte()
+            running.whole = answer.body
+            running.settle(answer.outcome or Outcome(kind=OutcomeKind.ANSWERED, status=answer.status))
+        return running

@@ -1,0 +1,64 @@
+"""Making a choice ready to send: the model's parameter rules, the cache marks, and nothing else.
+
+Rule: trunk, pure. What is not named by an edit leaves as the bytes that came.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from .decide.breakpoints import marks
+from .decide.fallback import Rung
+from .decide.shape import shape
+from .story import Story
+from .vocabulary import Choice, Dressed, Edit
+from .wire.edit import apply
+
+# Above this the API asks for streaming: an answer takes longer than a quiet connection lives.
+LONGEST_WHOLE_TOKENS = 21_333
+
+
+def dress(story: Story, rung: Rung) -> Dressed:
+    """The edits for one model. Raises RequestError(router_unsupported) before anything is sent."""
+    ask, rules = story.ask, story.rules
+    chosen = story.chosen
+    choice = Choice(
+        tier=rung.tier,
+        model=rung.model,
+        task=chosen.task,
+        reason=chosen.reason,
+        named_by_caller=chosen.named_by_caller,
+    )
+    shaped = shape(ask, choice, rules)
+    marked = marks(ask.facts, ask.fields, rules.models[rung.model], rules.policy.cache)
+    edits = (*shaped, *marked, *_streamed(story, shaped))
+    return Dressed(model=rung.model, tier=rung.tier, edits=edits)
+
+
+def body(story: Story, dressed: Dressed) -> bytes:
+    return apply(story.ask, dressed.edits)
+
+
+def streams_upstream(story: Story, dressed: Dressed) -> bool:
+    """Is the API asked to stream? For every caller who streams, and for very long whole answers."""
+    return story.ask.facts.stream or any(edit.key == "stream" for edit in dressed.edits)
+
+
+def max_tokens(story: Story, dressed: Dressed) -> int:
+    """The max_tokens that will be sent."""
+    return _max_tokens(story, dressed.edits)
+
+
+def _max_tokens(story: Story, edits: tuple[Edit, ...]) -> int:
+    for edit in edits:
+        if edit.key == "max_tokens" and edit.value is not None:
+            return msgspec.json.decode(edit.value, type=int)
+    return story.ask.facts.max_tokens or 0
+
+
+def _streamed(story: Story, shaped: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    if story.ask.facts.stream or _max_tokens(story, shaped) <= LONGEST_WHOLE_TOKENS:
+        return ()
+    return (
+        Edit(key="stream", value=msgspec.Raw(b"true"), why="so long an answer is streamed to us, and put together"),
+    )

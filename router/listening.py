@@ -1,0 +1,71 @@
+"""The trunk's side of listening: the classifier's question as a metered attempt like any other.
+
+Rule: trunk. The classifier edge asks through `ask_model`; what it spent is told to its request.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from .attempt import Attempts
+from .decide.policy import Rulebook
+from .decide.price import worst_pico
+from .errors import RequestError
+from .ports import Call, Clock, Question
+from .vocabulary import Facts, LedgerRow, OutcomeKind
+
+ANSWERED = (OutcomeKind.ANSWERED, OutcomeKind.REFUSED, OutcomeKind.CUT_AT_MAX_TOKENS, OutcomeKind.EMPTY)
+
+
+class Listening:
+    """Asks the classifier's model once, with an intent and a settlement in the books."""
+
+    def __init__(self, *, attempts: Attempts, clock: Clock) -> None:
+        self._attempts = attempts
+        self._clock = clock
+        self._spent: dict[str, int] = {}
+
+    def begin(self, request_id: str) -> None:
+        self._spent[request_id] = 0
+
+    def end(self, request_id: str) -> int:
+        """What listening cost this request. A verdict that comes later is still in the ledger."""
+        return self._spent.pop(request_id, 0)
+
+    async def ask_model(self, question: Question, body: bytes, rules: Rulebook) -> bytes | None:
+        """The reply's body, or None when there is none in time."""
+        classifier = rules.policy.classifier
+        model = rules.ids[classifier.model]
+        deadline_s = classifier.deadline_ms / 1000
+        call = Call(body=body, first_byte_s=deadline_s, idle_s=deadline_s, total_s=deadline_s)
+        try:
+            running = await self._attempts.send(call, self._row(question, body, rules), rules.prices)
+        except RequestError:  # the books cannot be written: the request itself will say so
+            return None
+        if question.request_id in self._spent:
+            self._spent[question.request_id] += running.cost.pico
+        answered = running.outcome is not None and running.outcome.kind in ANSWERED
+        return running.whole if answered and model else None
+
+    def _row(self, question: Question, body: bytes, rules: Rulebook) -> LedgerRow:
+        classifier, words = rules.policy.classifier, question.words
+        model = rules.ids[classifier.model]
+        at_ms = self._clock.now_ms()
+        row = LedgerRow(
+            attempt_id=self._clock.new_id("att"),
+            request_id=question.request_id,
+            at_ms=at_ms,
+            role="classifier",
+            tenant=question.tenant,
+            session=words.session,
+            user=words.user,
+            feature=words.feature,
+            workload=words.workload.value,
+            tier=rules.tier_of_model.get(model),
+            model=model,
+            reason="names the task",
+            policy_hash=rules.hash,
+            prices_hash=rules.prices.hash,
+        )
+        worst = worst_pico(Facts(messages_bytes=len(body)), model, classifier.max_tokens, rules, at_ms)
+        return msgspec.structs.replace(row, worst_pico=worst)

@@ -1,0 +1,130 @@
+"""What the story needs from the world, as protocols. Edges implement them; tests fake them.
+
+Rule: only types here. `app.py` chooses who stands behind each port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+import msgspec
+
+from .vocabulary import LedgerRow, Outcome, Reply, Verdict, Words
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP call to the API. `headers` are added to the edge's own (key, version, encoding)."""
+
+    body: bytes
+    path: str = "/v1/messages"
+    method: str = "POST"
+    headers: tuple[tuple[str, str], ...] = ()
+    stream: bool = False
+    first_byte_s: float = 60.0  # to the response's head
+    idle_s: float = 45.0  # between two reads of a body
+    total_s: float = 600.0  # of a body that is read whole
+
+
+class Reading(Protocol):
+    """What has been read of a running stream so far; grows while `frames()` is iterated."""
+
+    @property
+    def started(self) -> bool: ...  # message_start was seen and was valid
+    @property
+    def content_seen(self) -> bool: ...  # a content_block_delta was seen: no way back
+    @property
+    def complete(self) -> bool: ...  # message_stop was seen
+    @property
+    def error_seen(self) -> bool: ...  # an `error` event was the last thing seen
+    @property
+    def streamed_bytes(self) -> int: ...  # of text, thinking and tool JSON, for estimates
+    def reply(self) -> Reply: ...  # as far as it got
+
+
+class Answer(Protocol):
+    """What came back.
+
+    A failure: `outcome` says which, `body` holds the API's own bytes (maybe empty).
+    A whole 200: `body` and `reply`; `outcome` says how the message ended.
+    A stream: `outcome` is None and `reading` is set; `frames()` yields runs of whole SSE events, as
+    the very bytes that came, and raises errors.Broken when the stream fails (an `error` event
+    inside it is in Broken.frame). `close()` ends the upstream call; call it always, twice is fine.
+    """
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...  # lower-case names
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def outcome(self) -> Outcome | None: ...
+    @property
+    def reply(self) -> Reply | None: ...
+    @property
+    def reading(self) -> Reading | None: ...
+    def frames(self) -> AsyncIterator[bytes]: ...
+    async def close(self) -> None: ...
+
+
+class Upstream(Protocol):
+    """One attempt, no retries. Never raises for what the API or the network does."""
+
+    async def send(self, call: Call) -> Answer: ...
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What the classifier is asked: the text to judge, already cut to size, and whose it is."""
+
+    text: str
+    tenant: str
+    request_id: str
+    policy_hash: str
+    words: Words = Words()
+
+
+class Classifier(Protocol):
+    """Names the task and the difficulty. Never raises; no answer in time is a Verdict too."""
+
+    async def listen(self, question: Question) -> Verdict: ...
+
+
+class Ledger(Protocol):
+    """The books. Both calls are synchronous: the row is with the operating system on return.
+
+    `intend` raises RequestError(router_ledger_unavailable) when the books cannot be written.
+    `settle` never raises.
+    """
+
+    def intend(self, row: LedgerRow) -> None: ...
+    def settle(self, row: LedgerRow) -> None: ...
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model a conversation is on."""
+
+    model: str
+    tier: str
+    task: str
+    until_s: float  # monotonic
+
+
+class Pins(Protocol):
+    def get(self, tenant: str, session: str) -> Pin | None: ...
+    def put(self, tenant: str, session: str, pin: Pin) -> None: ...
+
+
+class Clock(Protocol):
+    def now_ms(self) -> int: ...  # wall clock
+    def monotonic(self) -> float: ...
+    async def sleep(self, seconds: float) -> None: ...
+    def dice(self) -> float: ...  # uniform in [0, 1)
+    def new_id(self, prefix: str) -> str: ...  # unguessable, url-safe, at most 40 characters
+
+
+class Events(Protocol):
+    """One event a request, and counters with bounded labels. Never prompt text, never a key."""
+
+    def request(self, fields: Mapping[str, object]) -> None: ...
+    def count(self, name: str, label: str = "") -> None: ...

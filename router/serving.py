@@ -1,0 +1,172 @@
+"""The labels on what the caller gets: headers, the receipt, and the one log line of a request.
+
+Rule: trunk, pure. /v1/messages gets the API's own bytes and our words in headers only; /complete
+gets a Messages API message plus a `router` object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+
+import msgspec
+
+from .attempt import Running
+from .decide.budget import usd
+from .decide.policy import Rulebook
+from .decide.price import cost
+from .dispatch import Ended
+from .story import Story
+from .vocabulary import Cost, OutcomeKind, Usage
+
+K = OutcomeKind
+
+WARNINGS: dict[OutcomeKind, str] = {
+    K.REFUSED: "the model refused to answer",
+    K.CUT_AT_MAX_TOKENS: "the answer is cut off: it reached max_tokens",
+    K.CONTEXT_EXCEEDED: "the answer is cut off: the context window is full",
+    K.EMPTY: "the answer is empty",
+}
+FORWARDED = ("anthropic-", "request-id", "retry-after", "x-should-retry")
+
+
+class Served(msgspec.Struct, kw_only=True):
+    """What a door writes. `chunks` must always be closed with aclose()."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+    chunks: AsyncGenerator[bytes, None] | None = None
+
+
+def forwarded_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The API's own headers that a client reads, as they came."""
+    return [(name, value) for name, value in headers.items() if name.startswith(FORWARDED)]
+
+
+def labels(story: Story, ended: Ended) -> list[tuple[str, str]]:
+    """Our words about an answer, as headers."""
+    chosen, row = story.chosen, ended.answered.row
+    return [
+        ("x-router-model", row.model),
+        ("x-router-tier", row.tier or "none"),
+        ("x-router-task", chosen.task),
+        ("x-router-reason", chosen.reason.encode("ascii", "replace").decode()),
+        ("x-router-attempts", str(len(ended.attempts))),
+        ("x-router-fallback", "none" if row.model == chosen.model else "tier"),
+    ]
+
+
+def receipt(story: Story, ended: Ended, now_s: float) -> dict[str, object]:
+    """The `router` object of a settled answer."""
+    running = ended.answered
+    assert running.outcome is not None, "a receipt comes after settling"
+    usage = running.reply.usage if running.reply is not None else Usage()
+    spent = spent_pico(story, ended)
+    exact = all(attempt.cost.exact for attempt in ended.attempts)
+    warning = WARNINGS.get(running.outcome.kind)
+    return {
+        **choice_words(story),
+        "model": running.row.model,
+        "tier": running.row.tier,
+        "attempts": [attempt_words(attempt) for attempt in ended.attempts],
+        "served_by": "model",
+        "outcome": running.outcome.kind.value,
+        "degraded": len(ended.attempts) > 1 and running.row.model != story.chosen.model,
+        "warnings": [warning] if warning else [],
+        "cost_usd": usd(spent),
+        "cost_exact": exact,
+        "saved_usd": usd(_dearest_pico(usage, story.rules, story.started_ms) - spent),
+        "usage": msgspec.structs.asdict(usage),
+        "timing": timing(story, running, now_s),
+    }
+
+
+def choice_words(story: Story) -> dict[str, object]:
+    """What is known before the answer: the choice and its reasons."""
+    chosen, verdict = story.chosen, story.verdict
+    return {
+        "request_id": story.caller.request_id,
+        "model": chosen.model,
+        "tier": chosen.tier,
+        "task": chosen.task,
+        "reason": chosen.reason,
+        "verdict": None
+        if verdict is None
+        else {
+            "task": verdict.task,
+            "difficulty": verdict.difficulty.value if verdict.difficulty else None,
+            "source": verdict.source,
+            "detail": verdict.detail,
+        },
+        "policy": story.rules.hash,
+    }
+
+
+def spent_pico(story: Story, ended: Ended) -> int:
+    """Everything this request cost: each attempt, and the classifier."""
+    return story.verdict_pico + sum(attempt.cost.pico for attempt in ended.attempts)
+
+
+def timing(story: Story, running: Running | None, now_s: float) -> dict[str, object]:
+    row = running.row if running is not None else None
+    return {
+        "total_ms": round((now_s - story.started_s) * 1000),
+        "classifier_ms": round(story.verdict_s * 1000),
+        "model_ms": row.latency_ms if row else None,
+        "first_byte_ms": row.ttft_ms if row else None,
+    }
+
+
+def event(story: Story, ended: Ended | None, served_by: str, now_s: float) -> dict[str, object]:
+    """The one log line of a request: ids, names, figures. Never text, never a key."""
+    words, chosen = story.ask.words, story.chosen
+    last = ended.last if ended is not None else None
+    row = last.row if last is not None else None
+    return {
+        "request_id": story.caller.request_id,
+        "door": story.ask.door.value,
+        "tenant": story.caller.tenant,
+        "feature": words.feature,
+        "user": words.user,
+        "session": words.session,
+        "task": chosen.task,
+        "tier": row.tier if row else chosen.tier,
+        "model": row.model if row else chosen.model,
+        "reason": chosen.reason,
+        "verdict": story.verdict.source if story.verdict else None,
+        "served_by": served_by,
+        "outcome": row.outcome if row else "caller_gone",
+        "stop_reason": row.stop_reason if row else None,
+        "stop": ended.stop.reason if ended is not None and ended.stop is not None else None,
+        "attempts": len(ended.attempts) if ended is not None else 0,
+        "input_tokens": row.input_tokens if row else 0,
+        "output_tokens": row.output_tokens if row else 0,
+        "cache_read_tokens": row.cache_read_tokens if row else 0,
+        "cache_write_tokens": row.cache_write_5m_tokens + row.cache_write_1h_tokens if row else 0,
+        "cost_usd": usd(spent_pico(story, ended)) if ended is not None else usd(story.verdict_pico),
+        "upstream_request_id": row.upstream_request_id if row else None,
+        "policy": story.rules.hash,
+        **timing(story, last, now_s),
+    }
+
+
+def attempt_words(attempt: Running) -> dict[str, object]:
+    row = attempt.row
+    return {
+        "model": row.model,
+        "outcome": row.outcome,
+        "status": row.status,
+        "billed": row.billed,
+        "cost_usd": usd(attempt.cost.pico),
+        "latency_ms": row.latency_ms,
+        "upstream_request_id": row.upstream_request_id,
+    }
+
+
+def _dearest_pico(usage: Usage, rules: Rulebook, at_ms: int) -> int:
+    """The same tokens, uncached, on the highest tier that a verdict can reach."""
+    cap = rules.policy.classifier.cap_tier or rules.tier_order[-1]
+    model = rules.ids[rules.policy.tiers[cap].model]
+    plain = Usage(input_tokens=usage.prompt_tokens, output_tokens=usage.output_tokens)
+    priced: Cost = cost(plain, model, rules.prices, at_ms)
+    return priced.pico

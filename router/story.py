@@ -1,0 +1,76 @@
+"""One request's story so far: what every later step may look up, and the ledger row it fills in.
+
+Rule: trunk (pipeline, dispatch, attempt, relay, serving, dress): it knows decide, wire, ports,
+vocabulary and errors; never an edge, never the settings.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from .decide.policy import Rulebook, Task
+from .vocabulary import Ask, Caller, Choice, Door, LedgerRow, Verdict
+
+# The Messages API's own ceiling: what its clients wait for when nobody says otherwise.
+API_TIMEOUT_S = 600.0
+
+
+class Story(msgspec.Struct, frozen=True, kw_only=True):
+    """A request from the moment it was read. It keeps the policy it began with."""
+
+    ask: Ask
+    caller: Caller
+    rules: Rulebook
+    started_s: float  # monotonic
+    started_ms: int  # wall clock
+    task_named: str | None = None
+    lane: str | None = None  # the conversation's name in memory
+    verdict: Verdict | None = None
+    verdict_s: float = 0.0  # how long listening took
+    verdict_pico: int = 0  # what it cost this request
+    choice: Choice | None = None
+
+    @property
+    def chosen(self) -> Choice:
+        assert self.choice is not None, "choose comes before this step"
+        return self.choice
+
+    @property
+    def task(self) -> Task:
+        return self.rules.tasks[self.chosen.task]
+
+    @property
+    def whole_s(self) -> float:
+        """How long the caller waits, at most."""
+        words = self.ask.words
+        if words.deadline_s is not None:
+            return words.deadline_s
+        if self.ask.door is Door.MESSAGES:
+            return API_TIMEOUT_S
+        timeout_s = self.task.timeout_s if self.choice is not None else None
+        return timeout_s or self.rules.deadline_s[words.workload.value]
+
+    def left_s(self, now_s: float) -> float:
+        return self.started_s + self.whole_s - now_s
+
+    def row(self, *, attempt_id: str, number: int, model: str, tier: str | None, at_ms: int) -> LedgerRow:
+        """The intent of an attempt; what it may cost and how it ended are filled in later."""
+        words = self.ask.words
+        return LedgerRow(
+            attempt_id=attempt_id,
+            request_id=self.caller.request_id,
+            at_ms=at_ms,
+            number=number,
+            door=self.ask.door.value,
+            tenant=self.caller.tenant,
+            session=words.session,
+            user=words.user,
+            feature=words.feature,
+            task=self.chosen.task,
+            workload=words.workload.value,
+            tier=tier,
+            model=model,
+            reason=self.chosen.reason,
+            policy_hash=self.rules.hash,
+            prices_hash=self.rules.prices.hash,
+        )
