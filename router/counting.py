@@ -34,7 +34,7 @@ class Counting:
         rules = self._rules()
         choice = tier.named(ask.facts, None, rules)
         model = choice.model if choice else rules.ids[rules.policy.tiers[rules.default_tier].model]
-        edits = ()
+        edits: tuple[Edit, ...] = ()
         if model != ask.facts.model:
             edits = (Edit(key="model", value=msgspec.Raw(msgspec.json.encode(model)), why="the model is counted for"),)
         call = Call(

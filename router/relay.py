@@ -26,6 +26,8 @@ STREAM_CODES: dict[OutcomeKind, tuple[str, str]] = {
     OutcomeKind.DEADLINE: ("router_deadline", "the caller's deadline passed in the middle of the answer"),
     OutcomeKind.DRAINING: ("router_draining", "the service is shutting down"),
 }
+# The message of the cancellation that ends what a shutdown could not wait for.
+DRAINING = "the service is shutting down"
 _TRUNCATED = ("router_truncated", "the answer broke off before its end")
 
 
@@ -48,6 +50,11 @@ async def relay(
         except Broken as broken:
             running.settle(broken.outcome)
             yield broken.frame or error_event(broken.outcome.kind, request_id)
+        except asyncio.CancelledError as cancelled:
+            if cancelled.args != (DRAINING,):
+                raise
+            running.settle(Outcome(kind=OutcomeKind.DRAINING, billed=Billed.UNKNOWN))
+            yield error_event(OutcomeKind.DRAINING, request_id)
         assert running.outcome is not None, "settled above"
         last_word = ended(running.outcome)
         if last_word:

@@ -127,7 +127,7 @@ async def test_fallback_off_asks_for_the_honest_error() -> None:
 @pytest.mark.anyio
 async def test_on_the_messages_door_the_apis_error_travels_byte_for_byte() -> None:
     body = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"r"}'
-    world = World(*[failed(K.OVERLOADED, 529, body=body)] * 2)
+    world = World(*[failed(K.OVERLOADED, 529, body=body)] * 3)
     served = await ask_messages(world, model="sonnet")
     assert (served.status, served.body) == (529, body)
     assert header(served, "x-should-retry") == "false"

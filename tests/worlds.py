@@ -21,7 +21,8 @@ from router.pipeline import Pipeline
 from router.ports import Call, Question
 from router.settling import Settling
 from router.vocabulary import ANSWERS, Billed, LedgerRow, Outcome, OutcomeKind, Reply, Verdict
-from router.wire.reply import Reading, outcome_kind, read_reply
+from router.wire.reading import Reading
+from router.wire.reply import outcome_kind, read_reply
 from router.wire.sse import Splitter, encode
 
 from .rulebooks import default_rules

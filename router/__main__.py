@@ -1,0 +1,5 @@
+"""`python -m router` is the command `tierwise`."""
+
+from .cli.main import main
+
+main()

@@ -1,0 +1,71 @@
+"""The command `tierwise`: its verbs, each loaded only when it is asked for.
+
+Rule: no verb's code here; a verb is a row in VERBS.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+
+import click
+
+from .. import __version__
+from ..errors import StartError
+
+VERBS: dict[str, tuple[str, str]] = {
+    "serve": ("router.cli.serve:serve", "Serve: /complete, /v1/messages and the rest."),
+    "standin": ("router.cli.standin:standin", "A local stand-in for the Messages API, with a bill."),
+    "check": ("router.cli.check:check", "Check a policy and show what it means."),
+    "explain": ("router.cli.explain:explain", "Why would this prompt go where? Asks a running service."),
+    "usage": ("router.cli.usage:usage", "What was spent, and on what."),
+}
+
+
+class Verbs(click.Group):
+    """Knows the verbs' names; imports one when it runs, so that `usage` does not wait for a web framework."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        module, _, attribute = VERBS[name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command), "a verb is a click command"
+        return command
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = arguments[0]
+        if name not in VERBS and not name.startswith("-"):
+            close = difflib.get_close_matches(name, VERBS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(VERBS)}"
+            raise click.UsageError(f"there is no verb {name!r}; {hint}", context)
+        return super().resolve_command(context, arguments)
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, told) for name, (_, told) in VERBS.items()])
+
+
+@click.group(cls=Verbs)
+@click.version_option(__version__, prog_name="tierwise")
+def tierwise() -> None:
+    """A tiered model router for the Claude API.
+
+    \b
+    Example: tierwise serve
+    """
+
+
+def main() -> None:
+    """The entry point. What stops a start is one clear line, and exit code 2."""
+    try:
+        tierwise(prog_name="tierwise")
+    except StartError as error:
+        click.echo(error, err=True)
+        sys.exit(2)

@@ -1,0 +1,111 @@
+"""A ledger row as bytes and back: the framing that lets a reader tell a whole record from a torn one.
+
+Rule: pure. A record is a mark, the payload's length, its CRC-32 and the row in MessagePack, by field
+name, so that a later version still reads it. The mark holds bytes that no UTF-8 text can hold:
+whatever a user calls himself, it never looks like the start of a record.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import msgspec
+
+from ..vocabulary import LedgerRow
+
+MARK = b"\xff\xfeTW"
+INTENT = "intent"  # LedgerRow.billed of an attempt that has not ended
+INTEGER_MAX = 2**63 - 1  # SQLite's, and Postgres's bigint
+PAYLOAD_MAX_BYTES = 64 * 1024
+TEXT_MAX_CHARS = 256  # of one field, and only in a row that would be longer than PAYLOAD_MAX_BYTES
+OUT_OF_RANGE = "a figure was out of range"
+
+_HEAD = struct.Struct("<4sII")
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(LedgerRow).decode
+
+
+def pack(row: LedgerRow) -> tuple[LedgerRow, bytes]:
+    """The row as it can be stored (nearly always itself), and its record."""
+    try:
+        payload = _encode(row)
+    except (UnicodeEncodeError, OverflowError):
+        row = storable(row)
+        payload = _encode(row)
+    if len(payload) > PAYLOAD_MAX_BYTES:
+        row = storable(row, TEXT_MAX_CHARS)
+        payload = _encode(row)
+    return row, _HEAD.pack(MARK, len(payload), zlib.crc32(payload)) + payload
+
+
+def unpack(data: bytes) -> tuple[list[LedgerRow], int]:
+    """Every whole record of a segment, and how many bytes in it are damaged.
+
+    An unfinished record at the very end is no damage: nobody was ever told that it was written.
+    """
+    rows: list[LedgerRow] = []
+    damaged_bytes = 0
+    at = good_until = 0
+    while at < len(data):
+        row, end = _record(data, at)
+        if row is None:
+            found = data.find(MARK, at + 1)
+            at = len(data) if found < 0 else found
+            continue
+        damaged_bytes += at - good_until
+        rows.append(row)
+        at = good_until = end
+    if not _is_unfinished(data[good_until:]):
+        damaged_bytes += len(data) - good_until
+    return rows, damaged_bytes
+
+
+def storable(row: LedgerRow, text_max_chars: int | None = None) -> LedgerRow:
+    """The row with what no database takes written differently: lone surrogates and huge integers."""
+    changes: dict[str, object] = {}
+    out_of_range = False
+    for name in row.__struct_fields__:
+        value = getattr(row, name)
+        if isinstance(value, str):
+            changes[name] = value[:text_max_chars].encode("utf-8", "backslashreplace").decode()
+        elif isinstance(value, int) and abs(value) > INTEGER_MAX:
+            changes[name] = INTEGER_MAX if value > 0 else -INTEGER_MAX
+            out_of_range = True
+    if out_of_range:
+        changes["cost_note"] = OUT_OF_RANGE
+    return msgspec.structs.replace(row, **changes)
+
+
+def latest(rows: list[LedgerRow]) -> dict[str, LedgerRow]:
+    """One row an attempt: how it ended, where that is known, else its intent."""
+    by_attempt: dict[str, LedgerRow] = {}
+    for row in rows:
+        if row.billed == INTENT:
+            by_attempt.setdefault(row.attempt_id, row)
+        else:
+            by_attempt[row.attempt_id] = row
+    return by_attempt
+
+
+def _record(data: bytes, at: int) -> tuple[LedgerRow | None, int]:
+    """The record that begins here and where it ends, or None."""
+    start = at + _HEAD.size
+    if len(data) < start:
+        return None, at
+    mark, length, checksum = _HEAD.unpack_from(data, at)
+    payload = data[start : start + length] if length <= PAYLOAD_MAX_BYTES else b""
+    if mark != MARK or len(payload) != length or zlib.crc32(payload) != checksum:
+        return None, at
+    try:
+        return _decode(payload), start + length
+    except msgspec.MsgspecError:
+        return None, at
+
+
+def _is_unfinished(tail: bytes) -> bool:
+    """Whether this is nothing, or the beginning of a record that was never finished."""
+    if len(tail) < _HEAD.size:
+        return tail[: len(MARK)] == MARK[: len(tail)]
+    mark, length, _ = _HEAD.unpack_from(tail)
+    return bool(mark == MARK and len(tail) - _HEAD.size < length <= PAYLOAD_MAX_BYTES)

@@ -1,0 +1,176 @@
+"""The store in one SQLite file: its schema, its safety settings, and the only SQL that writes.
+
+Rule: one connection writes, in one thread at a time; everybody else opens the file to read (report.py).
+Every commit is synced to the disk before it counts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from ..errors import StartError
+from ..vocabulary import LedgerRow
+from .records import INTENT, storable
+from .store import StoreFailed
+
+FILE = "ledger.sqlite"
+COLUMNS = LedgerRow.__struct_fields__
+# quick_check reads the whole file. Up to this size that is well under a second at start; above it a
+# restart would be held up, and a damaged page is still noticed when it is read or written.
+CHECKED_BYTES_MAX = 256 * 1024 * 1024
+BUSY_MS = 2000
+UNKNOWN_NOTE = "its end was not seen: an upper bound"
+
+# Each migration is one transaction; `user_version` counts those that were made. A change to LedgerRow
+# is a new entry at the end, never an edit of an old one.
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE attempts (
+        attempt_id TEXT PRIMARY KEY, request_id TEXT, at_ms INTEGER, role TEXT, number INTEGER, door TEXT,
+        tenant TEXT, session TEXT, user TEXT, feature TEXT, task TEXT, workload TEXT, tier TEXT, model TEXT,
+        reason TEXT, outcome TEXT, billed TEXT, status INTEGER, stop_reason TEXT, input_tokens INTEGER,
+        output_tokens INTEGER, cache_read_tokens INTEGER, cache_write_5m_tokens INTEGER,
+        cache_write_1h_tokens INTEGER, thinking_tokens INTEGER, cost_pico INTEGER, worst_pico INTEGER,
+        cost_note TEXT, latency_ms INTEGER, ttft_ms INTEGER, upstream_request_id TEXT, message_id TEXT,
+        policy_hash TEXT, prices_hash TEXT
+    );
+    CREATE INDEX attempts_at ON attempts (at_ms);
+    CREATE INDEX attempts_request ON attempts (request_id);
+    CREATE INDEX attempts_open ON attempts (billed) WHERE billed = 'intent';
+    """,
+)
+
+_CHANGED = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
+_PUT = (
+    f"INSERT INTO attempts ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "  # noqa: S608  our own names
+    f"ON CONFLICT (attempt_id) DO UPDATE SET {_CHANGED} WHERE excluded.billed <> '{INTENT}'"
+)
+_END_INTENTS = "UPDATE attempts SET billed = 'unknown', outcome = 'unknown', cost_pico = worst_pico, cost_note = ?"
+
+
+class SqliteStore:
+    """Implements store.Store. `connect` opens the file, so that a test can stand between it and the disk."""
+
+    def __init__(
+        self,
+        path: Path,
+        connect: Callable[[str], apsw.Connection] = apsw.Connection,
+        migrations: tuple[str, ...] = MIGRATIONS,
+    ) -> None:
+        self._path = path
+        self._connect = connect
+        self._migrations = migrations
+        self._connection: apsw.Connection | None = None
+
+    def open(self) -> None:
+        """Raises StartError for a file that is damaged, newer than this program, or cannot be opened."""
+        check_version(apsw.sqlite_lib_version())
+        try:
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+            connection = self._connection = self._connect(str(self._path))
+            connection.set_busy_timeout(BUSY_MS)
+            self._prepare(connection)
+            self._check(connection)
+            self._migrate(connection)
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            self.close()
+            raise StartError(damaged(self._path, error)) from error
+        except (apsw.Error, OSError) as error:
+            self.close()
+            raise StartError(f"the ledger {self._path} cannot be opened: {error}") from error
+        except StartError:
+            self.close()
+            raise
+
+    def put(self, rows: Collection[LedgerRow]) -> None:
+        try:
+            self._commit(_PUT, [msgspec.structs.astuple(row) for row in rows])
+        except OverflowError:  # a figure that no database takes; rare enough to look at every row
+            self._commit(_PUT, [msgspec.structs.astuple(storable(row)) for row in rows])
+
+    def end_intents(self) -> int:
+        return self._commit(f"{_END_INTENTS} WHERE billed = '{INTENT}'", [(UNKNOWN_NOTE,)])
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(apsw.Error):  # only the log's merging into the file can fail here, and it is kept then
+                connection.close()
+
+    def _commit(self, statement: str, bindings: list[tuple[object, ...]]) -> int:
+        connection = self._connection
+        assert connection is not None, "opened before it is written to"
+        before = connection.total_changes()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(statement, bindings)
+            connection.execute("COMMIT")
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise StoreFailed(damaged(self._path, error), lasting=True) from error
+        except (apsw.Error, MemoryError) as error:
+            raise StoreFailed(f"the ledger {self._path} cannot be written: {error}") from error
+        finally:
+            if connection.in_transaction:
+                with suppress(apsw.Error):  # what it was is being raised already
+                    connection.execute("ROLLBACK")
+        return connection.total_changes() - before
+
+    def _prepare(self, connection: apsw.Connection) -> None:
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        connection.pragma("trusted_schema", False)
+        connection.pragma("cell_size_check", True)
+
+    def _check(self, connection: apsw.Connection) -> None:
+        if self._path.stat().st_size > CHECKED_BYTES_MAX:
+            return
+        found = connection.execute("PRAGMA quick_check(1)").get
+        if found != "ok":
+            raise apsw.CorruptError(str(found))
+
+    def _migrate(self, connection: apsw.Connection) -> None:
+        version = int(connection.pragma("user_version"))
+        check_schema(self._path, version, len(self._migrations))
+        if 0 < version < len(self._migrations):
+            self._back_up(connection, version)
+        for number, script in enumerate(self._migrations[version:], start=version + 1):
+            connection.execute(f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT")
+
+    def _back_up(self, connection: apsw.Connection, version: int) -> None:
+        """A copy of the file as it was, beside it, before its shape is changed."""
+        copy = self._path.with_name(f"{self._path.name}.version-{version}")
+        copy.unlink(missing_ok=True)  # of a migration that did not come to its end
+        connection.execute("VACUUM INTO ?", (str(copy),))
+        copy.chmod(0o600)
+
+
+def check_version(version: str) -> None:
+    """Raises StartError for a SQLite whose WAL can corrupt a file that two connections use."""
+    numbers = tuple(int(part) for part in version.split(".")[:3])
+    if numbers < (3, 51, 3) or numbers[:2] == (3, 52):
+        raise StartError(
+            f"SQLite {version} has a bug that can corrupt the ledger; "
+            "install an apsw that carries 3.51.3, or 3.53 or newer"
+        )
+
+
+def check_schema(path: Path, found: int, known: int) -> None:
+    """Raises StartError for a ledger that a newer program has written."""
+    if found > known:
+        raise StartError(
+            f"the ledger {path} was written by a newer Tierwise (schema {found}, this one knows {known}); "
+            "run that version, or give this one its own TIERWISE_DATA_DIR"
+        )
+
+
+def damaged(path: Path, error: Exception) -> str:
+    return (
+        f"the ledger {path} is damaged ({error}); it was left as it is. Restore a backup, or move the file away "
+        "to begin a new one (docs/money.md)"
+    )

@@ -1,0 +1,90 @@
+"""Asks Haiku what kind of request this is: remembered verdicts first, one question at a time, in time.
+
+Rule: it never raises for what the model or the network does; no answer is an answer, with its reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from ..decide.classify import instructions, judge, question_body, verdict_key
+from ..decide.policy import Rulebook
+from ..ports import Clock, Question
+from ..vocabulary import Verdict
+
+# After so many failures in a row nobody is asked for a while (row C1): an outage costs no latency.
+FAILURES_TO_OPEN = 5
+OPEN_S = 5.0
+_SLOW = Verdict(task=None, difficulty=None, source="unavailable", detail="no verdict in time")
+_DOWN = Verdict(task=None, difficulty=None, source="unavailable", detail="the classifier did not answer")
+_RESTING = Verdict(task=None, difficulty=None, source="unavailable", detail="the classifier failed too often just now")
+
+
+class Verdicts(Protocol):
+    def get(self, key: bytes) -> Verdict | None: ...
+    def put(self, key: bytes, verdict: Verdict) -> None: ...
+
+
+AskModel = Callable[[Question, bytes, Rulebook], Awaitable[bytes | None]]
+
+
+class HaikuClassifier:
+    """Implements ports.Classifier."""
+
+    def __init__(
+        self, *, ask_model: AskModel, rules: Callable[[], Rulebook], verdicts: Verdicts | None, clock: Clock
+    ) -> None:
+        self._ask_model = ask_model
+        self._rules = rules
+        self._verdicts = verdicts  # None: the policy remembers nothing
+        self._clock = clock
+        self._asking: dict[bytes, asyncio.Task[Verdict]] = {}
+        self._system: tuple[str, str] = ("", "")  # policy hash, instructions
+        self._failures = 0
+        self._open_until_s = 0.0
+
+    async def listen(self, question: Question) -> Verdict:
+        """The verdict, remembered or fresh, within the policy's deadline."""
+        rules = self._rules()
+        key = verdict_key(question.text, question.tenant, question.policy_hash)
+        known = self._verdicts.get(key) if self._verdicts is not None else None
+        if known is not None:
+            return known
+        task = self._asking.get(key)
+        if task is None:
+            if self._clock.monotonic() < self._open_until_s:
+                return _RESTING
+            task = asyncio.ensure_future(self._ask(question, key, rules))
+            self._asking[key] = task
+            task.add_done_callback(lambda _: self._asking.pop(key, None))
+        # Waiting, not awaiting: a caller who leaves or is out of time ends nobody else's question.
+        done, _ = await asyncio.wait({task}, timeout=rules.policy.classifier.deadline_ms / 1000)
+        return task.result() if done else _SLOW
+
+    async def close(self) -> None:
+        """Ends what is still being asked; each question settles itself."""
+        tasks = list(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask(self, question: Question, key: bytes, rules: Rulebook) -> Verdict:
+        reply = await self._ask_model(question, question_body(question.text, self._instructions(rules), rules), rules)
+        verdict = _DOWN if reply is None else judge(reply, rules)
+        self._count(failed=reply is None)
+        if verdict.difficulty is not None and self._verdicts is not None:
+            remembered = Verdict(task=verdict.task, difficulty=verdict.difficulty, source="memory")
+            self._verdicts.put(key, remembered)
+        return verdict
+
+    def _instructions(self, rules: Rulebook) -> str:
+        if self._system[0] != rules.hash:
+            self._system = (rules.hash, instructions(rules))
+        return self._system[1]
+
+    def _count(self, *, failed: bool) -> None:
+        self._failures = self._failures + 1 if failed else 0
+        if self._failures >= FAILURES_TO_OPEN:
+            self._open_until_s = self._clock.monotonic() + OPEN_S

@@ -1,0 +1,130 @@
+"""What the API answered, read just far enough to settle it, to label it and to know that it is whole.
+
+Rule: pure. Anything that is no Messages API answer is a WireError that names the field, never content.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ..errors import WireError
+from ..vocabulary import OutcomeKind, Reply
+from .usage import UsageFields, usage_of
+
+_KINDS = {
+    "refusal": OutcomeKind.REFUSED,
+    "max_tokens": OutcomeKind.CUT_AT_MAX_TOKENS,
+    "model_context_window_exceeded": OutcomeKind.CONTEXT_EXCEEDED,
+}
+# A turn that the API will go on with is not empty for having no text.
+_NEVER_EMPTY = frozenset({"tool_use", "pause_turn", "refusal"})
+
+
+class ContentBlock(msgspec.Struct):
+    type: str
+    text: str | None = None
+
+    @property
+    def says_something(self) -> bool:
+        if self.type == "text":
+            return bool(self.text and not self.text.isspace())
+        return self.type not in ("thinking", "redacted_thinking")
+
+
+class MessageFields(msgspec.Struct):
+    """A message of the API: what a valid one cannot do without."""
+
+    type: str
+    id: str
+    model: str
+    content: list[ContentBlock]
+    usage: UsageFields
+    stop_reason: str | None = None
+
+
+class _ErrorDetails(msgspec.Struct):
+    error_code: str | None = None
+
+
+class _ErrorFields(msgspec.Struct):
+    type: str | None = None
+    message: str | None = None
+    details: _ErrorDetails | None = None
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _ErrorFields
+
+
+_MESSAGE = msgspec.json.Decoder(MessageFields)
+_ERROR = msgspec.json.Decoder(_ErrorBody)
+
+
+def read_reply(body: bytes) -> Reply:
+    """A whole answer. Raises WireError."""
+    try:
+        message = _MESSAGE.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(f"not a message of the API: {_shape(error)}") from None
+    check_message(message)
+    return Reply(
+        usage=usage_of(message.usage),
+        stop_reason=message.stop_reason,
+        model=message.model,
+        message_id=message.id,
+        empty=not any(block.says_something for block in message.content),
+        complete=True,
+    )
+
+
+def check_message(message: MessageFields) -> None:
+    if message.type != "message":
+        raise WireError("not a message of the API: type")
+    if not message.id or not message.model:
+        raise WireError("not a message of the API: id or model is empty")
+    if message.usage.input_tokens is None:
+        raise WireError("not a message of the API: usage.input_tokens is missing")
+
+
+def outcome_kind(reply: Reply) -> OutcomeKind:
+    """How a complete message ended; a stop reason that we do not know yet is an answer."""
+    kind = _KINDS.get(reply.stop_reason or "")
+    if kind is not None:
+        return kind
+    return OutcomeKind.EMPTY if reply.empty and reply.stop_reason not in _NEVER_EMPTY else OutcomeKind.ANSWERED
+
+
+def read_error(body: bytes) -> tuple[str | None, str | None]:
+    """The error's type and its code; neither, when the body is no error of the API."""
+    found = _error(body)
+    if found is None:
+        return None, None
+    return found.type, found.details.error_code if found.details is not None else None
+
+
+def read_error_message(body: bytes) -> str | None:
+    """The API's own words, for the caller who sent the request and for nobody else."""
+    found = _error(body)
+    return None if found is None else found.message
+
+
+def with_router(body: bytes, router: bytes) -> bytes:
+    """The message with `router` as its last key; every other byte as it came."""
+    whole = body.rstrip()
+    if not whole.endswith(b"}"):
+        raise WireError("not a JSON object")
+    inside = whole[:-1].rstrip()
+    comma = b"" if inside == b"{" else b","
+    return inside + comma + b'"router":' + router + b"}"
+
+
+def _error(body: bytes) -> _ErrorFields | None:
+    try:
+        return _ERROR.decode(body).error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _shape(error: Exception) -> str:
+    """msgspec names the field and the types that it expected and found; anything else is no JSON."""
+    return str(error) if isinstance(error, msgspec.ValidationError) else "no JSON"
