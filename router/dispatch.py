@@ -19,7 +19,6 @@ from .story import Story
 from .vocabulary import Billed, Dressed, Outcome, OutcomeKind
 from .wire.assemble import Assembler
 from .wire.reply import outcome_kind
-from .wire.sse import Splitter
 
 # How long a stream's head may be held back in the hope of its first content (then it is let go).
 HOLD_S = 1.0
@@ -139,13 +138,12 @@ class Dispatch:
 
     async def _assemble(self, story: Story, running: Running, answer: Answer) -> None:
         """Read a stream to its end and put the whole message together."""
-        assembler, splitter = Assembler(), Splitter()
+        assembler = Assembler()
         try:
             async with asyncio.timeout(story.left_s(self._clock.monotonic())):
                 async for run in answer.frames():
                     running.saw_first_byte()
-                    for frame in splitter.feed(run):
-                        assembler.add(frame)
+                    assembler.add_all(run)
         except TimeoutError:
             raise Broken(Outcome(kind=OutcomeKind.DEADLINE, billed=Billed.UNKNOWN)) from None
         assert answer.reading is not None, "a stream has a reading"

@@ -1,4 +1,4 @@
-"""The trunk's side of listening: the classifier's question as a metered attempt like any other.
+"""The trunk's side of listening: the question, its answer, and the metered attempt between them.
 
 Rule: trunk. The classifier edge asks through `ask_model`; what it spent is told to its request.
 """
@@ -8,13 +8,12 @@ from __future__ import annotations
 import msgspec
 
 from .attempt import Attempts
+from .decide.classify import instructions, judge, question_body
 from .decide.policy import Rulebook
 from .decide.price import worst_pico
 from .errors import RequestError
 from .ports import Call, Clock, Question
-from .vocabulary import Facts, LedgerRow, OutcomeKind
-
-ANSWERED = (OutcomeKind.ANSWERED, OutcomeKind.REFUSED, OutcomeKind.CUT_AT_MAX_TOKENS, OutcomeKind.EMPTY)
+from .vocabulary import ANSWERS, Facts, LedgerRow, Verdict
 
 
 class Listening:
@@ -24,6 +23,7 @@ class Listening:
         self._attempts = attempts
         self._clock = clock
         self._spent: dict[str, int] = {}
+        self._rendered: tuple[str, str] = ("", "")  # the policy's hash, its instructions
 
     def begin(self, request_id: str) -> None:
         self._spent[request_id] = 0
@@ -32,20 +32,27 @@ class Listening:
         """What listening cost this request. A verdict that comes later is still in the ledger."""
         return self._spent.pop(request_id, 0)
 
-    async def ask_model(self, question: Question, body: bytes, rules: Rulebook) -> bytes | None:
-        """The reply's body, or None when there is none in time."""
-        classifier = rules.policy.classifier
-        model = rules.ids[classifier.model]
-        deadline_s = classifier.deadline_ms / 1000
+    async def ask_model(self, question: Question, rules: Rulebook) -> Verdict:
+        """The model's verdict on one question; `unavailable` where it gave no answer in time."""
+        body = question_body(question.text, self._instructions(rules), rules)
+        deadline_s = rules.policy.classifier.deadline_ms / 1000
         call = Call(body=body, first_byte_s=deadline_s, idle_s=deadline_s, total_s=deadline_s)
         try:
             running = await self._attempts.send(call, self._row(question, body, rules), rules.prices)
         except RequestError:  # the books cannot be written: the request itself will say so
-            return None
+            return _unavailable("the ledger cannot be written")
         if question.request_id in self._spent:
             self._spent[question.request_id] += running.cost.pico
-        answered = running.outcome is not None and running.outcome.kind in ANSWERED
-        return running.whole if answered and model else None
+        assert running.outcome is not None, "a whole answer comes back settled"
+        if running.outcome.kind not in ANSWERS:
+            return _unavailable(running.outcome.kind.value)
+        return judge(running.whole, rules)
+
+    def _instructions(self, rules: Rulebook) -> str:
+        """Rendered once a policy: the same bytes each time, so that they can be cached."""
+        if self._rendered[0] != rules.hash:
+            self._rendered = (rules.hash, instructions(rules))
+        return self._rendered[1]
 
     def _row(self, question: Question, body: bytes, rules: Rulebook) -> LedgerRow:
         classifier, words = rules.policy.classifier, question.words
@@ -69,3 +76,7 @@ class Listening:
         )
         worst = worst_pico(Facts(messages_bytes=len(body)), model, classifier.max_tokens, rules, at_ms)
         return msgspec.structs.replace(row, worst_pico=worst)
+
+
+def _unavailable(detail: str) -> Verdict:
+    return Verdict(task=None, difficulty=None, source="unavailable", detail=f"the classifier: {detail}")

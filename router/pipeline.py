@@ -12,6 +12,7 @@ import msgspec
 
 from .decide import pin, tier
 from .decide.budget import afford
+from .decide.classify import verdict_key
 from .decide.fallback import Rung, ladder
 from .decide.policy import Rulebook
 from .decide.price import worst_pico
@@ -105,6 +106,7 @@ class Pipeline:
         began_s = self._clock.monotonic()
         question = Question(
             text=text,
+            key=verdict_key(text, caller.tenant, story.rules.hash),
             tenant=caller.tenant,
             request_id=caller.request_id,
             policy_hash=story.rules.hash,

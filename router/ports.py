@@ -78,6 +78,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What the classifier is asked: the text to judge, already cut to size, and whose it is."""
 
     text: str
+    key: bytes  # what its verdict is remembered by
     tenant: str
     request_id: str
     policy_hash: str

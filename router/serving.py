@@ -16,7 +16,7 @@ from .decide.policy import Rulebook
 from .decide.price import cost
 from .dispatch import Ended
 from .story import Story
-from .vocabulary import Cost, OutcomeKind, Usage
+from .vocabulary import Cost, LedgerRow, OutcomeKind, Usage
 
 K = OutcomeKind
 
@@ -121,7 +121,6 @@ def event(story: Story, ended: Ended | None, served_by: str, now_s: float) -> di
     """The one log line of a request: ids, names, figures. Never text, never a key."""
     words, chosen = story.ask.words, story.chosen
     last = ended.last if ended is not None else None
-    row = last.row if last is not None else None
     return {
         "request_id": story.caller.request_id,
         "door": story.ask.door.value,
@@ -130,23 +129,35 @@ def event(story: Story, ended: Ended | None, served_by: str, now_s: float) -> di
         "user": words.user,
         "session": words.session,
         "task": chosen.task,
-        "tier": row.tier if row else chosen.tier,
-        "model": row.model if row else chosen.model,
+        "tier": chosen.tier,
+        "model": chosen.model,
         "reason": chosen.reason,
         "verdict": story.verdict.source if story.verdict else None,
         "served_by": served_by,
-        "outcome": row.outcome if row else "caller_gone",
-        "stop_reason": row.stop_reason if row else None,
         "stop": ended.stop.reason if ended is not None and ended.stop is not None else None,
         "attempts": len(ended.attempts) if ended is not None else 0,
-        "input_tokens": row.input_tokens if row else 0,
-        "output_tokens": row.output_tokens if row else 0,
-        "cache_read_tokens": row.cache_read_tokens if row else 0,
-        "cache_write_tokens": row.cache_write_5m_tokens + row.cache_write_1h_tokens if row else 0,
-        "cost_usd": usd(spent_pico(story, ended)) if ended is not None else usd(story.verdict_pico),
-        "upstream_request_id": row.upstream_request_id if row else None,
+        "cost_usd": usd(spent_pico(story, ended) if ended is not None else story.verdict_pico),
         "policy": story.rules.hash,
+        **_of_the_row(None if last is None else last.row),
         **timing(story, last, now_s),
+    }
+
+
+def _of_the_row(row: LedgerRow | None) -> dict[str, object]:
+    """What the last attempt adds to the log line; without one, nobody was asked."""
+    if row is None:
+        figures = dict.fromkeys(("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"), 0)
+        return {"outcome": "caller_gone", "stop_reason": None, "upstream_request_id": None, **figures}
+    return {
+        "tier": row.tier,
+        "model": row.model,
+        "outcome": row.outcome,
+        "stop_reason": row.stop_reason,
+        "upstream_request_id": row.upstream_request_id,
+        "input_tokens": row.input_tokens,
+        "output_tokens": row.output_tokens,
+        "cache_read_tokens": row.cache_read_tokens,
+        "cache_write_tokens": row.cache_write_5m_tokens + row.cache_write_1h_tokens,
     }
 
 

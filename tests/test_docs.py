@@ -16,7 +16,7 @@ import click
 import pytest
 
 import router
-from router.cli.main import main
+from router.cli.main import VERBS, tierwise
 from router.settings import Settings
 from tests.house import source
 from tests.processes import ROOT, Process, service
@@ -58,8 +58,7 @@ def test_every_make_target_that_is_named_exists(path: Path) -> None:
 
 @documents()
 def test_every_verb_that_is_named_exists(path: Path) -> None:
-    verbs = set(main.list_commands(click.Context(main)))
-    assert set() == named(VERB, code(path.read_text(encoding="utf-8"))) - verbs
+    assert set() == named(VERB, code(path.read_text(encoding="utf-8"))) - set(VERBS)
 
 
 @documents()
@@ -90,23 +89,28 @@ def test_every_link_into_a_document_meets_a_heading(path: Path) -> None:
     assert [] == missing
 
 
-def settings_of_the_service() -> set[str]:
-    """The settings as the environment knows them."""
-    return {
-        name.upper() if name.startswith("anthropic_") else f"TIERWISE_{name.upper()}" for name in Settings.model_fields
+def settings_of_the_service() -> dict[str, str]:
+    """The settings as the environment knows them, and their defaults."""
+    fields = {f"TIERWISE_{name.upper()}": field for name, field in Settings.model_fields.items() if name != "anthropic"}
+    fields |= {
+        f"ANTHROPIC_{name.upper()}": field for name, field in Settings().anthropic.__class__.model_fields.items()
     }
+    return {name: str(field.default) for name, field in fields.items()}
 
 
 @documents()
 def test_every_setting_that_is_named_exists(path: Path) -> None:
-    assert set() == named(SETTING, path.read_text(encoding="utf-8")) - settings_of_the_service()
+    assert set() == named(SETTING, path.read_text(encoding="utf-8")) - set(settings_of_the_service())
 
 
-def test_every_setting_has_its_row_in_the_operations_guide() -> None:
+def test_every_setting_has_its_row_in_the_operations_guide_with_its_default() -> None:
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    rows = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
-    assert settings_of_the_service() == rows
-    assert rows >= SDK_SETTINGS
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", text, re.MULTILINE))
+    settings = settings_of_the_service()
+    assert set(settings) == set(rows)
+    assert set(settings) >= SDK_SETTINGS
+    plain = {name: value for name, value in rows.items() if re.fullmatch(r"`[^`/]+`", value)}
+    assert {name: f"`{settings[name].removesuffix('.0')}`" for name in plain} == plain
 
 
 def test_the_changelog_has_an_entry_for_this_version() -> None:
@@ -173,8 +177,8 @@ def test_every_python_snippet_is_python(path: Path) -> None:
 
 def test_the_command_is_installed_and_every_verb_explains_itself_with_an_example() -> None:
     assert Path(sys.executable).with_name("tierwise").exists()
-    context = click.Context(main)
-    for verb in main.list_commands(context):
-        command = main.get_command(context, verb)
+    context = click.Context(tierwise)
+    for verb in VERBS:
+        command = tierwise.get_command(context, verb)
         assert command is not None
         assert "Example" in (command.help or ""), verb

@@ -76,17 +76,20 @@ class Door:
         with front.admission.admitted():
             body = await read_body(headers, receive, front.body_limit_bytes)
             with front.admission.holding(len(body)):
-                ask = self._read(body, headers)
-                watch = Watch(receive)
-                try:
-                    await writer.serve(await self._act(ask, caller))
-                except asyncio.CancelledError:
-                    if not watch.caller_left:
-                        raise
-                    watch.forgive()
-                    raise Gone from None
-                finally:
-                    watch.stop()
+                await self._act_watched(self._read(body, headers), caller, receive, writer)
+
+    async def _act_watched(self, ask: Ask, caller: Caller, receive: Receive, writer: Writer) -> None:
+        """Raises Gone when the caller leaves first; what was begun has then been settled."""
+        watch = Watch(receive)
+        try:
+            await writer.serve(await self._act(ask, caller))
+        except asyncio.CancelledError:
+            if not watch.caller_left:
+                raise
+            watch.forgive()
+            raise Gone from None
+        finally:
+            watch.stop()
 
 
 class Watch:

@@ -131,9 +131,7 @@ DOCUMENT = msgspec.json.encode(
         "info": {"title": "Tierwise", "version": __version__, "license": {"name": "Apache-2.0"}},
         "security": [{"bearer": []}, {"key": []}, {}],
         "paths": {
-            "/complete": _post(
-                "Answer on the cheapest tier that does it.", "Complete", "Message", streams=True
-            ),
+            "/complete": _post("Answer on the cheapest tier that does it.", "Complete", "Message", streams=True),
             "/v1/messages": _post("The Messages API, routed.", "Messages", "Message", streams=True),
             "/v1/messages/count_tokens": _post("The API's own token count.", "Counted", "Object"),
             "/v1/models": _get("The models, and `claude-auto`."),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import sys
 
 import click
 
@@ -47,6 +46,14 @@ class Verbs(click.Group):
             raise click.UsageError(f"there is no verb {name!r}; {hint}", context)
         return super().resolve_command(context, arguments)
 
+    def invoke(self, context: click.Context) -> object:
+        """What stops a start is said in one clear line, with exit code 2."""
+        try:
+            return super().invoke(context)
+        except StartError as error:
+            click.echo(error, err=True)
+            raise click.exceptions.Exit(2) from None
+
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
             formatter.write_dl([(name, told) for name, (_, told) in VERBS.items()])
@@ -54,18 +61,9 @@ class Verbs(click.Group):
 
 @click.group(cls=Verbs)
 @click.version_option(__version__, prog_name="tierwise")
-def tierwise() -> None:
+def main() -> None:
     """A tiered model router for the Claude API.
 
     \b
     Example: tierwise serve
     """
-
-
-def main() -> None:
-    """The entry point. What stops a start is one clear line, and exit code 2."""
-    try:
-        tierwise(prog_name="tierwise")
-    except StartError as error:
-        click.echo(error, err=True)
-        sys.exit(2)

@@ -19,9 +19,7 @@ from ..settings import load_settings
 @click.option("--host", default=None, help="Address to listen on. TIERWISE_HOST, else 127.0.0.1.")
 @click.option("--port", type=int, default=None, help="Port to listen on. TIERWISE_PORT, else 8787.")
 @click.option("--policy", type=click.Path(path_type=Path), default=None, help="The policy. TIERWISE_POLICY.")
-@click.option(
-    "--data-dir", type=click.Path(path_type=Path), default=None, help="The ledger: TIERWISE_DATA_DIR."
-)
+@click.option("--data-dir", type=click.Path(path_type=Path), default=None, help="The ledger: TIERWISE_DATA_DIR.")
 def serve(**given: Any) -> None:
     """Serve /complete and /v1/messages.
 

@@ -125,11 +125,13 @@ class Policy(Part, frozen=True, kw_only=True):
         dict[Literal["simple", "complex", "edge_case"], Name],
         Meta(description="Difficulty to tier."),
     ] = {}
-    classifier: ClassifierRules = ClassifierRules()
-    fallbacks: Fallbacks = Fallbacks()
-    sticky: Sticky = Sticky()
-    cache: CacheRules = CacheRules()
-    limits: Limits = Limits()
+    classifier: Annotated[ClassifierRules, Meta(description="The small call that names task and difficulty.")] = (
+        ClassifierRules()
+    )
+    fallbacks: Annotated[Fallbacks, Meta(description="What happens when a call fails.")] = Fallbacks()
+    sticky: Annotated[Sticky, Meta(description="Conversations stay on their model.")] = Sticky()
+    cache: Annotated[CacheRules, Meta(description="Marks for the API's prompt cache.")] = CacheRules()
+    limits: Annotated[Limits, Meta(description="How long anybody waits.")] = Limits()
 
 
 # --- models.yaml -------------------------------------------------------------------------------

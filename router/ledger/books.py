@@ -23,7 +23,6 @@ from .sqlite import FILE, SqliteStore
 from .store import Store, StoreFailed
 
 COMMIT_EVERY_S = 0.2  # a row is on the disk after this and one commit: within half a second
-RETRY_S = 0.2
 WAITING_MAX = 10_000  # rows that the store has not taken; beyond them nothing new is sent
 BATCH_MAX = 5_000
 FLUSH_S = 30.0
@@ -50,6 +49,7 @@ class Books:
         store: Store | None = None,
         journal: Journal | None = None,
         waiting_max: int = WAITING_MAX,
+        commit_every_s: float = COMMIT_EVERY_S,
     ) -> None:
         self._data_dir = data_dir
         self._clock = clock
@@ -57,6 +57,7 @@ class Books:
         self._journal = journal or Journal(data_dir / FOLDER)
         self._lock = DirectoryLock(data_dir)
         self._waiting_max = waiting_max
+        self._commit_every_s = commit_every_s
         self._waiting: deque[tuple[int, LedgerRow]] = deque()  # with the journal segment that holds the row
         self._changed = threading.Condition()
         self._hurry = False
@@ -173,12 +174,12 @@ class Books:
                 if self._closing and (not written or not self._waiting):
                     return
                 if not written:
-                    self._changed.wait_for(lambda: self._closing, RETRY_S)
+                    self._changed.wait_for(lambda: self._closing, self._commit_every_s)
 
     def _gather(self) -> bool:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)
-            self._changed.wait_for(lambda: self._hurry or self._closing, COMMIT_EVERY_S)
+            self._changed.wait_for(lambda: self._hurry or self._closing, self._commit_every_s)
             return bool(self._waiting)
 
     def _commit(self) -> bool:

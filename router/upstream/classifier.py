@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from ..decide.classify import instructions, judge, question_body, verdict_key
 from ..decide.policy import Rulebook
 from ..ports import Clock, Question
 from ..vocabulary import Verdict
@@ -18,7 +17,6 @@ from ..vocabulary import Verdict
 FAILURES_TO_OPEN = 5
 OPEN_S = 5.0
 _SLOW = Verdict(task=None, difficulty=None, source="unavailable", detail="no verdict in time")
-_DOWN = Verdict(task=None, difficulty=None, source="unavailable", detail="the classifier did not answer")
 _RESTING = Verdict(task=None, difficulty=None, source="unavailable", detail="the classifier failed too often just now")
 
 
@@ -27,7 +25,7 @@ class Verdicts(Protocol):
     def put(self, key: bytes, verdict: Verdict) -> None: ...
 
 
-AskModel = Callable[[Question, bytes, Rulebook], Awaitable[bytes | None]]
+AskModel = Callable[[Question, Rulebook], Awaitable[Verdict]]
 
 
 class HaikuClassifier:
@@ -41,14 +39,13 @@ class HaikuClassifier:
         self._verdicts = verdicts  # None: the policy remembers nothing
         self._clock = clock
         self._asking: dict[bytes, asyncio.Task[Verdict]] = {}
-        self._system: tuple[str, str] = ("", "")  # policy hash, instructions
         self._failures = 0
         self._open_until_s = 0.0
 
     async def listen(self, question: Question) -> Verdict:
         """The verdict, remembered or fresh, within the policy's deadline."""
         rules = self._rules()
-        key = verdict_key(question.text, question.tenant, question.policy_hash)
+        key = question.key
         known = self._verdicts.get(key) if self._verdicts is not None else None
         if known is not None:
             return known
@@ -56,7 +53,7 @@ class HaikuClassifier:
         if task is None:
             if self._clock.monotonic() < self._open_until_s:
                 return _RESTING
-            task = asyncio.ensure_future(self._ask(question, key, rules))
+            task = asyncio.ensure_future(self._ask(question, rules))
             self._asking[key] = task
             task.add_done_callback(lambda _: self._asking.pop(key, None))
         # Waiting, not awaiting: a caller who leaves or is out of time ends nobody else's question.
@@ -70,19 +67,13 @@ class HaikuClassifier:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _ask(self, question: Question, key: bytes, rules: Rulebook) -> Verdict:
-        reply = await self._ask_model(question, question_body(question.text, self._instructions(rules), rules), rules)
-        verdict = _DOWN if reply is None else judge(reply, rules)
-        self._count(failed=reply is None)
+    async def _ask(self, question: Question, rules: Rulebook) -> Verdict:
+        verdict = await self._ask_model(question, rules)
+        self._count(failed=verdict.source == "unavailable")
         if verdict.difficulty is not None and self._verdicts is not None:
             remembered = Verdict(task=verdict.task, difficulty=verdict.difficulty, source="memory")
-            self._verdicts.put(key, remembered)
+            self._verdicts.put(question.key, remembered)
         return verdict
-
-    def _instructions(self, rules: Rulebook) -> str:
-        if self._system[0] != rules.hash:
-            self._system = (rules.hash, instructions(rules))
-        return self._system[1]
 
     def _count(self, *, failed: bool) -> None:
         self._failures = self._failures + 1 if failed else 0

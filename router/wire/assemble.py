@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ..errors import WireError
-from .sse import parse
+from .sse import Splitter, parse
 
 _APPENDED = {"text_delta": "text", "thinking_delta": "thinking"}
 
@@ -23,6 +23,11 @@ class Assembler:
         self._message: dict[str, Any] = {}
         self._blocks: list[dict[str, Any]] = []
         self._pieces: list[list[str]] = []  # of each block's text, thinking or tool input
+
+    def add_all(self, run: bytes) -> None:
+        """Take a run of whole events in."""
+        for frame in Splitter().feed(run):
+            self.add(frame)
 
     def add(self, frame: bytes) -> None:
         """Take one event in."""

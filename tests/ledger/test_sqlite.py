@@ -126,7 +126,7 @@ def test_a_ledger_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -
     assert before == (tmp_path / "ledger.sqlite").read_bytes()
 
 
-@pytest.mark.parametrize("place", [0, 5000])
+@pytest.mark.parametrize("place", [0, 4096])
 def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path, place: int) -> None:
     written(tmp_path, *(ended(number) for number in range(50)))
     file = tmp_path / "ledger.sqlite"

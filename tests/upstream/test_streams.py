@@ -123,6 +123,26 @@ async def test_m01_silence_in_a_stream_ends_it_and_hangs_up() -> None:
     assert (K.STALLED, Billed.ESTIMATED, b"") == (broken.outcome.kind, broken.outcome.billed, broken.frame)
 
 
+async def test_m01_silence_counts_from_the_last_thing_that_came() -> None:
+    first, second, *_ = events()
+
+    async def script(wire: Wire) -> None:
+        await wire.request()
+        await wire.send(head(SSE) + chunk(first))
+        await midway.wait()
+        await wire.send(chunk(second))
+        await wire.gone()
+
+    midway = asyncio.Event()
+    async with upstream_to(script) as (upstream, _):
+        answer = await upstream.send(Call(body=BODY, stream=True, idle_s=0.03))
+        asyncio.get_running_loop().call_later(0.015, midway.set)
+        runs, broken = await frames_of(answer)
+    assert [first, second] == runs
+    assert broken is not None
+    assert K.STALLED == broken.outcome.kind
+
+
 async def test_m01_a_slow_reader_is_no_silence() -> None:
     parts = events("Paris.")
 
