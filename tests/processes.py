@@ -32,14 +32,23 @@ def free_port() -> int:
 class Process:
     """A verb of the command, running, with its address and its output."""
 
-    def __init__(self, verb: str, *arguments: str, log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        verb: str,
+        *arguments: str,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        port: bool = True,
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = log
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TIERWISE_", "ANTHROPIC_"))}
+        listening = ["--port", str(self.port)] if port else []
+        ours = ("TIERWISE_", "ANTHROPIC_")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         with log.open("wb") as output:
             self.child = subprocess.Popen(
-                [sys.executable, "-m", "router", verb, "--port", str(self.port), *arguments],
+                [sys.executable, "-m", "router", verb, *listening, *arguments],
                 cwd=log.parent,  # no .env of the checkout is read
                 env={**inherited, "PYTHONPATH": str(ROOT), **(environment or {})},
                 stdout=output,
@@ -81,8 +90,12 @@ class Process:
         return status, msgspec.json.decode(body)
 
     def stop(self, with_signal: int = signal.SIGTERM) -> int:
+        """End it, if it has not ended by itself; its exit code."""
         if self.child.poll() is None:
             self.child.send_signal(with_signal)
+        return self.child.wait(timeout=60)
+
+    def wait(self) -> int:
         return self.child.wait(timeout=60)
 
 

@@ -16,7 +16,7 @@ import click
 import pytest
 
 import router
-from router.cli.main import VERBS, tierwise
+from router.cli.main import VERBS, main
 from router.settings import Settings
 from tests.house import source
 from tests.processes import ROOT, Process, service
@@ -92,9 +92,9 @@ def test_every_link_into_a_document_meets_a_heading(path: Path) -> None:
 def settings_of_the_service() -> dict[str, str]:
     """The settings as the environment knows them, and their defaults."""
     fields = {f"TIERWISE_{name.upper()}": field for name, field in Settings.model_fields.items() if name != "anthropic"}
-    fields |= {
-        f"ANTHROPIC_{name.upper()}": field for name, field in Settings().anthropic.__class__.model_fields.items()
-    }
+    theirs = Settings.model_fields["anthropic"].annotation
+    assert theirs is not None
+    fields |= {f"ANTHROPIC_{name.upper()}": field for name, field in theirs.model_fields.items()}
     return {name: str(field.default) for name, field in fields.items()}
 
 
@@ -177,8 +177,8 @@ def test_every_python_snippet_is_python(path: Path) -> None:
 
 def test_the_command_is_installed_and_every_verb_explains_itself_with_an_example() -> None:
     assert Path(sys.executable).with_name("tierwise").exists()
-    context = click.Context(tierwise)
+    context = click.Context(main)
     for verb in VERBS:
-        command = tierwise.get_command(context, verb)
+        command = main.get_command(context, verb)
         assert command is not None
         assert "Example" in (command.help or ""), verb

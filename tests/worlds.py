@@ -67,12 +67,16 @@ def events(*texts: str, model: str = "claude-sonnet-5-5") -> list[bytes]:
     """The frames of a whole stream, one delta a text."""
     opening = msgspec.json.decode(message("", model=model))
     opening |= {"stop_reason": None, "usage": {"input_tokens": 100, "output_tokens": 1}}
-    start = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-    deltas = [
+    start: dict[str, object] = {
+        "type": "content_block_start",
+        "index": 0,
+        "content_block": {"type": "text", "text": ""},
+    }
+    deltas: list[dict[str, object]] = [
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}} for text in texts
     ]
     stop = {"stop_reason": "end_turn", "stop_sequence": None}
-    ending = {"type": "message_delta", "delta": stop, "usage": {"output_tokens": 10}}
+    ending: dict[str, object] = {"type": "message_delta", "delta": stop, "usage": {"output_tokens": 10}}
     all_events: list[dict[str, object]] = [
         {"type": "message_start", "message": opening},
         start,
@@ -131,7 +135,9 @@ def streamed(*frames: bytes | Outcome) -> ScriptedAnswer:
     return ScriptedAnswer(frames=list(frames), headers={"content-type": "text/event-stream"})
 
 
-def failed(kind: OutcomeKind, status: int = 0, *, retry_after_s: float | None = None, body: bytes = b"") -> ScriptedAnswer:
+def failed(
+    kind: OutcomeKind, status: int = 0, *, retry_after_s: float | None = None, body: bytes = b""
+) -> ScriptedAnswer:
     billed = Billed.UNKNOWN if kind in (OutcomeKind.TIMED_OUT, OutcomeKind.CONNECTION_LOST) else Billed.VOID
     outcome = Outcome(kind=kind, status=status, retry_after_s=retry_after_s, billed=billed)
     assert kind not in ANSWERS

@@ -115,8 +115,9 @@ class Books:
 
     def health(self) -> str | None:
         """None is fine; otherwise what is wrong, in a sentence."""
-        if self._store_trouble is not None:
-            return str(self._store_trouble)
+        store_trouble = self._store_trouble  # read once: the writer's thread may clear it meanwhile
+        if store_trouble is not None:
+            return str(store_trouble)
         if self._writer is None or not self._writer.is_alive():
             return "the ledger is not being written; restart the service"
         if self._journal_trouble is not None:

@@ -48,7 +48,7 @@ def test_a_retired_model_is_a_404_that_names_its_replacement() -> None:
 
 
 def test_an_unknown_task_is_a_400_that_lists_the_tasks() -> None:
-    with pytest.raises(RequestError, match="did you mean general.*it has: ") as caught:
+    with pytest.raises(RequestError, match=r"did you mean general.*it has: ") as caught:
         task_named(Words(task="generl"), RULES)
     assert (caught.value.code, caught.value.field) == ("router_unknown_task", "router.task")
 

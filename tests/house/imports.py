@@ -31,11 +31,10 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "decide": PURE | NOUNS,
     "wire": PURE | NOUNS,
     "api": EDGE_KNOWS | {"the story"},
-    "upstream": EDGE_KNOWS | {"decide.classify"},  # how the classifier is asked and read is pure
     "app": ANYTHING,
     "cli": ANYTHING,
     "__main__": frozenset({"cli"}),
-} | dict.fromkeys(EDGES - {"api", "upstream"}, EDGE_KNOWS)
+} | dict.fromkeys(EDGES - {"api"}, EDGE_KNOWS)
 STORY_KNOWS = PURE | NOUNS | {"ports", "the story"}
 ONLY_THE_CLI = frozenset({"app", "cli", "__main__"})  # what nothing else imports
 

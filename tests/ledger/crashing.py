@@ -25,7 +25,9 @@ OPEN = 5  # attempts under way at any moment
 
 def work(data_dir: Path, first: int, told: int) -> None:
     """Begin and end attempts as fast as it goes, and say so after each call that returned."""
-    books = Books(data_dir, SystemClock(), journal=Journal(data_dir / FOLDER, segment_bytes=20_000), commit_every_s=0.01)
+    books = Books(
+        data_dir, SystemClock(), journal=Journal(data_dir / FOLDER, segment_bytes=20_000), commit_every_s=0.01
+    )
     books.start()
     number = first
     while True:

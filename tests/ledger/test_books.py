@@ -1,68 +1,25 @@
-"""The books as a whole: any order of events and crashes, a store that fails, a second process."""
+"""The books as a whole: a store or a journal that fails and recovers, a second process, a full disk."""
 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Collection
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import apsw
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from router.errors import RequestError, StartError
 from router.ledger.books import REFUSAL_S, Books, Recovered
-from router.ledger.journal import FOLDER, Journal
+from router.ledger.journal import FOLDER
 from router.ledger.records import storable
 from router.ledger.report import rows
-from router.ledger.sqlite import FILE, UNKNOWN_NOTE, SqliteStore
+from router.ledger.sqlite import FILE, SqliteStore
 from router.ledger.store import StoreFailed
-from router.vocabulary import LedgerRow
 from tests.ledger.faulty_disk import faulty_disk
+from tests.ledger.fickle import FickleJournal, FickleStore, started
 from tests.ledger.samples import StoppedClock, ended, intent
 from tests.ledger.test_journal import no_file_grows_beyond
 from tests.ledger.test_records import ODD
-
-
-class FickleStore(SqliteStore):
-    """The real store, which refuses while a test says so; `tried` counts and wakes."""
-
-    def __init__(self, data_dir: Path) -> None:
-        super().__init__(data_dir / FILE)
-        self.failure: StoreFailed | None = None
-        self.tried = threading.Semaphore(0)
-
-    def put(self, rows: Collection[LedgerRow]) -> None:
-        self.tried.release()
-        if self.failure is not None:
-            raise self.failure
-        super().put(rows)
-
-
-class FickleJournal(Journal):
-    def __init__(self, data_dir: Path) -> None:
-        super().__init__(data_dir / FOLDER)
-        self.failing = False
-
-    def append(self, record: bytes) -> int:
-        if self.failing:
-            raise OSError(28, "No space left on device")
-        return super().append(record)
-
-
-def started(data_dir: Path, store: SqliteStore | None = None, waiting_max: int = 10_000) -> Books:
-    books = Books(data_dir, StoppedClock(), store=store, waiting_max=waiting_max, commit_every_s=0.001)
-    books.start()
-    return books
-
-
-def unknown(number: int) -> LedgerRow:
-    figures = {"status": 0, "input_tokens": 0, "output_tokens": 0, "cost_note": UNKNOWN_NOTE}
-    return ended(number, outcome="unknown", billed="unknown", cost_pico=1_000_000 + number, **figures)
 
 
 def test_what_was_settled_is_in_the_ledger_when_flush_returns(tmp_path: Path) -> None:
@@ -71,6 +28,16 @@ def test_what_was_settled_is_in_the_ledger_when_flush_returns(tmp_path: Path) ->
     books.settle(ended(1))
     assert books.flush()
     assert ([("att_1", 101)], None) == (_stored(tmp_path), books.health())
+    books.close()
+
+
+def test_a_row_goes_to_the_store_without_anybody_asking(tmp_path: Path) -> None:
+    store = FickleStore(tmp_path)
+    books = started(tmp_path, store)
+    while store.tried.acquire(blocking=False):
+        """What the start wrote."""
+    books.settle(ended(1))
+    assert store.tried.acquire(timeout=30)
     books.close()
 
 
@@ -249,69 +216,3 @@ def test_a_disk_that_refuses_the_nth_write_of_the_store_loses_nothing_and_it_rec
         assert books.flush()
         assert (expected, None) == ([row.at_ms for row in rows(tmp_path)], books.health())
         books.close()
-
-
-class AnyStory(RuleBasedStateMachine):
-    """Attempts begin, end, and the process dies or stops, in any order: the ledger is what was told."""
-
-    numbers = st.integers(0, 4)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.folder = TemporaryDirectory()
-        self.data_dir = Path(self.folder.name)
-        self.truth: dict[str, LedgerRow] = {}
-        self.open()
-
-    def open(self) -> None:
-        self.store = FickleStore(self.data_dir)
-        self.journal = Journal(self.data_dir / FOLDER, segment_bytes=1500)
-        self.books = Books(self.data_dir, StoppedClock(), store=self.store, journal=self.journal, commit_every_s=0.001)
-        self.books.start()
-
-    @rule(number=numbers)
-    def intend(self, number: int) -> None:
-        self.books.intend(intent(number))
-        self.truth.setdefault(f"att_{number}", intent(number))
-
-    @rule(number=numbers, billed=st.sampled_from(["settled", "estimated", "void", "unknown"]))
-    def settle(self, number: int, billed: str) -> None:
-        self.books.settle(ended(number, billed=billed))
-        self.truth[f"att_{number}"] = ended(number, billed=billed)
-
-    @rule()
-    def flush(self) -> None:
-        assert self.books.flush()
-
-    @rule(torn=st.binary(max_size=3))
-    def die_and_start_again(self, torn: bytes) -> None:
-        self.store.failure = StoreFailed("dead")  # whatever was not in the store by now is only in the journal
-        self.books.close()
-        newest = max((self.data_dir / FOLDER).iterdir(), default=None)
-        if newest is not None:
-            with newest.open("ab") as file:
-                file.write(b"\xff\xfeTW"[: len(torn)])
-        self.start_again()
-
-    @rule()
-    def stop_and_start_again(self) -> None:
-        self.books.close()
-        self.start_again()
-
-    def start_again(self) -> None:
-        self.open()
-        for name, row in self.truth.items():
-            if row.billed == "intent":
-                self.truth[name] = unknown(int(name.removeprefix("att_")))
-
-    @invariant()
-    def the_ledger_is_what_was_told(self) -> None:
-        assert self.truth == {row.attempt_id: row for row in rows(self.data_dir)}
-
-    def teardown(self) -> None:
-        self.books.close()
-        self.folder.cleanup()
-
-
-TestAnyStory = AnyStory.TestCase
-TestAnyStory.settings = settings(max_examples=20, stateful_step_count=15, deadline=None)

@@ -11,8 +11,8 @@ import pytest
 
 from router.ledger.report import rows
 from router.vocabulary import LedgerRow
+from tests.ledger.fickle import started, unknown
 from tests.ledger.samples import ended
-from tests.ledger.test_books import started, unknown
 from tests.processes import ROOT
 
 
@@ -38,7 +38,9 @@ def hold_the_ledger_against(data_dir: Path, rounds: int, seed: int) -> None:
     told = killed_many_times(data_dir, rounds, seed)
     running = {int(row.attempt_id.removeprefix("att_")): row for row in rows(data_dir)}
     settled = {int(line[1:]) for line in told if line[0] == "s"}
-    assert [] == [number for number in settled if running[number] != ended(number)], "usage is right before a start, too"
+    assert [] == [number for number in settled if running[number] != ended(number)], (
+        "usage is right before a start, too"
+    )
     started(data_dir).close()
     stored = rows(data_dir)
     ledger = {int(row.attempt_id.removeprefix("att_")): row for row in stored}

@@ -96,7 +96,7 @@ def test_a_whole_record_that_is_no_row_is_damage() -> None:
     class Other(msgspec.Struct):
         attempt_id: int = 1
 
-    row, record = pack(Other())  # type: ignore[arg-type]
+    _, record = pack(Other())  # type: ignore[arg-type]
     assert ([intent(2)], len(record)) == unpack(record + pack(intent(2))[1])
 
 
