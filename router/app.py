@@ -87,7 +87,8 @@ async def running_service(settings: Settings, write: Callable[[bytes], object] |
     events = JsonEvents(write=write, clock=clock)
     async with AsyncExitStack() as stack:
         books = Books(settings.data_dir, clock)
-        books.start()
+        recovered = books.start()
+        events.say("ledger", rows=recovered.rows, unknown=recovered.unknown, damaged_bytes=recovered.damaged_bytes)
         stack.callback(books.close)
         url, key = settings.upstream_url, settings.upstream_key
         if settings.uses_standin:

@@ -43,6 +43,7 @@ FAILURES: dict[OutcomeKind, tuple[str, str]] = {
 }
 _DOWN = ("router_all_tiers_down", "no model answered and nothing is left to try")
 _AUTH = frozenset({K.AUTHENTICATION, K.PERMISSION})
+_SLOW = frozenset({K.TIMED_OUT, K.STALLED})
 
 
 def canned_text(story: Story) -> str | None:
@@ -98,13 +99,14 @@ def canned_receipt(story: Story, ended: Ended, now_s: float) -> dict[str, object
     }
 
 
-def failure(story: Story, ended: Ended) -> RequestError:
+def failure(story: Story, ended: Ended, now_s: float) -> RequestError:
     """The honest error, in our words, when there is no canned reply."""
     last = ended.last
     outcome = last.outcome if last is not None else None
     if outcome is None:
         return RequestError("router_deadline", "the deadline passed before anything could be sent")
-    code, message = FAILURES.get(outcome.kind, _DOWN)
+    late = outcome.kind in _SLOW and story.left_s(now_s) <= 0
+    code, message = FAILURES[K.DEADLINE] if late else FAILURES.get(outcome.kind, _DOWN)
     if outcome.kind in (K.BAD_REQUEST, K.TOO_LARGE) and last is not None and last.answer is not None:
         message = f"{message}: {read_error_message(last.answer.body) or 'it did not say why'}"
     return RequestError(

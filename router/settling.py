@@ -90,7 +90,7 @@ class Settling:
         passed = refusing.passed_on(ended) if story.ask.door is Door.MESSAGES else None
         if passed is not None:
             return passed
-        raise refusing.failure(story, ended)
+        raise refusing.failure(story, ended, self._clock.monotonic())
 
     def _canned(self, story: Story, ended: Ended, text: str) -> Served:
         message = refusing.canned_message(text, story.caller.request_id)

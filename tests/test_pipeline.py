@@ -125,6 +125,19 @@ async def test_fallback_off_asks_for_the_honest_error() -> None:
 
 
 @pytest.mark.anyio
+async def test_a_model_that_is_slow_past_the_deadline_is_told_apart_from_one_that_is_slow() -> None:
+    codes = []
+    for passed_s in (1.0, 5.0):
+        world = World(failed(K.TIMED_OUT))
+        world.upstream.takes_s = passed_s
+        world.upstream.clock = world.clock
+        with pytest.raises(RequestError) as caught:
+            await ask_complete(world, router={"deadline_s": 4, "fallback": "off"})
+        codes.append((caught.value.code, caught.value.status))
+    assert codes == [("router_upstream_slow", 504), ("router_deadline", 504)]
+
+
+@pytest.mark.anyio
 async def test_on_the_messages_door_the_apis_error_travels_byte_for_byte() -> None:
     body = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"r"}'
     world = World(*[failed(K.OVERLOADED, 529, body=body)] * 3)

@@ -151,10 +151,14 @@ class ScriptedUpstream:
         self.calls: list[Call] = []
         self.answers = [answer for answer in script if isinstance(answer, ScriptedAnswer)]
         self.waiting = asyncio.Event()
+        self.takes_s = 0.0  # of the clock, for each call
+        self.clock: ScriptedClock | None = None
         self._script = deque(script)
 
     async def send(self, call: Call) -> ScriptedAnswer:
         self.calls.append(call)
+        if self.clock is not None:
+            self.clock.now_s += self.takes_s
         answer = self._script.popleft()
         if isinstance(answer, str):
             self.waiting.set()
