@@ -23,6 +23,7 @@ _HELP = {
     "refusals": "Requests that were refused before anything was sent, by code.",
     "attempts": "Calls to the API for answers.",
     "tokens": "Tokens of answers, by class.",
+    "stalled_readers": "Connections that were ended because their reader took nothing.",
 }
 
 

@@ -61,6 +61,7 @@ class Facts(Noun, frozen=True, kw_only=True):
     tools_bytes: int = 0
     system_bytes: int = 0
     messages_bytes: int = 0
+    media_bytes: int = 0  # of these, what images and documents carry inside: it is not read as text
     tool_count: int = 0
     image_count: int = 0
     document_count: int = 0

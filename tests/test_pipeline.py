@@ -294,6 +294,16 @@ async def test_a_limit_below_the_worst_case_sends_nothing() -> None:
 
 
 @pytest.mark.anyio
+async def test_the_bytes_of_a_picture_are_not_taken_for_text() -> None:
+    picture = {"type": "image", "source": {"data": "A" * 5_000_000, "type": "base64", "media_type": "image/png"}}
+    turn = {"role": "user", "content": [picture, {"type": "text", "text": "What is this?"}]}
+    told = await World().pipeline.explain(read_messages(messages(messages=[turn]), {}), CALLER)
+    facts = told["facts"]
+    assert isinstance(facts, dict)
+    assert facts["input_tokens_estimate"] < 2_000
+
+
+@pytest.mark.anyio
 async def test_explain_tells_the_whole_decision_and_sends_nothing() -> None:
     world = World(verdict=SIMPLE)
     told = await world.pipeline.explain(read_complete(complete(), {}), CALLER)

@@ -1,12 +1,11 @@
-"""Room at the door: how many requests and how many bytes are inside at once.
+"""Room at the door: how many requests and how many bytes of bodies are inside at once.
 
 Rule: counts only. What does not fit is told so at once, before memory or deadlines are lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from ..errors import RequestError
 
@@ -16,36 +15,53 @@ BODY_BYTES_AT_ONCE = 512 * 1024 * 1024
 class Admission:
     """Shared by all doors of one process."""
 
-    def __init__(self, max_in_flight: int) -> None:
+    def __init__(self, max_in_flight: int, body_bytes_at_once: int = BODY_BYTES_AT_ONCE) -> None:
         self._max = max_in_flight
+        self._body_bytes_max = body_bytes_at_once
         self.in_flight = 0
         self.body_bytes = 0
         self.draining = False
 
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Raises RequestError when there is no room, or the service is going away."""
+    def admitted(self) -> Place:
+        """A place, to be entered. Raises RequestError when there is none, or the service is going away."""
         if self.draining:
-            raise RequestError("router_draining", "the service is shutting down; ask again", retry_after_s=1)
+            raise draining()
         if self.in_flight >= self._max:
             raise _full()
-        self.in_flight += 1
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
+        return Place(self)
 
-    @contextmanager
-    def holding(self, size: int) -> Iterator[None]:
-        """While a body of this many bytes is held."""
-        if self.body_bytes + size > BODY_BYTES_AT_ONCE:
+    def take(self, size: int) -> None:
+        if self.body_bytes + size > self._body_bytes_max:
             raise _full()
         self.body_bytes += size
-        try:
-            yield
-        finally:
-            self.body_bytes -= size
+
+
+class Place:
+    """One request's place, with as much room as its body takes."""
+
+    __slots__ = ("_admission", "_size")
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._size = 0
+
+    def __enter__(self) -> Place:
+        self._admission.in_flight += 1
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
+        self._admission.in_flight -= 1
+        self._admission.body_bytes -= self._size
+
+    def hold(self, size: int) -> None:
+        """Room for this many more bytes of the body, until the request ends. Raises RequestError."""
+        self._admission.take(size)
+        self._size += size
+
+
+def draining() -> RequestError:
+    return RequestError("router_draining", "the service is shutting down; ask again", retry_after_s=1)
 
 
 def _full() -> RequestError:
-    return RequestError("router_overloaded", "the service is full; nothing was sent", retry_after_s=2)
+    return RequestError("router_overloaded", "the service is full and sent nothing; ask again in a moment")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from litestar.exceptions import HTTPException, MethodNotAllowedException
+from litestar.exceptions import ClientException, MethodNotAllowedException, NotFoundException
 
 from ..errors import CODES, RequestError, error_body
 
@@ -30,11 +30,13 @@ def answer(error: RequestError, request_id: str) -> tuple[int, Headers, bytes]:
 
 
 def of_the_framework(error: Exception) -> RequestError:
-    """Litestar's own exceptions: no such path, or not with this method."""
+    """Litestar's own exceptions: no such path, not with this method, or a host that is none."""
     if isinstance(error, MethodNotAllowedException):
         return RequestError("router_method", "this path does not take this method; see GET /schema")
-    if isinstance(error, HTTPException) and error.status_code == CODES["router_not_found"].status:
+    if isinstance(error, NotFoundException):
         return RequestError("router_not_found", "there is no such path; see GET /schema")
+    if isinstance(error, ClientException):
+        return RequestError("router_bad_framing", "the header host names no host", field="host")
     return internal()
 
 

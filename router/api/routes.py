@@ -10,17 +10,23 @@ from typing import Any, Protocol
 
 import msgspec
 from litestar import Litestar, MediaType, Request, Response, get, post
+from litestar.datastructures import State
+from litestar.params import FromPath
 from litestar.types import Receive, Scope, Send
 
 from ..errors import RequestError
 from ..serving import Served
 from ..vocabulary import Ask, Caller
 from ..wire.ask import read_complete, read_counted, read_messages
-from .door import Door, Front, headers_of, request_id_of
+from .door import Door, Front, log_fault
 from .failures import allowed, answer, of_the_framework
 from .openapi import DOCUMENT
+from .request import headers_of, request_id_of
 
 JSON_HEADERS = (("content-type", "application/json"),)
+FRONT = "front"  # where the application keeps what the server under it shares with the doors
+
+AnyRequest = Request[Any, Any, Any]
 
 
 class Handles(Protocol):
@@ -83,62 +89,72 @@ def build_api(*, front: Front, pipeline: Handles, counting: Counts, health: Heal
     async def explain() -> Opened:
         return Opened(explain_door)
 
-    @get("/v1/models", media_type=MediaType.JSON)
-    async def models(request: Request[Any, Any, Any]) -> Response[bytes]:
-        _known_caller(front, request)
-        return _json(counting.models())
-
-    @get("/v1/models/{name:str}", media_type=MediaType.JSON)
-    async def model(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
-        _known_caller(front, request)
-        return _json(counting.model(name))
-
     return Litestar(
-        route_handlers=[complete, messages, count_tokens, explain, models, model, *_about(health)],
-        exception_handlers={Exception: _refused(front), RequestError: _refused(front)},
+        route_handlers=[complete, messages, count_tokens, explain, *_models(front, counting), *_about(front, health)],
+        exception_handlers={Exception: _refused(front)},
         openapi_config=None,
         logging_config=None,
         debug=False,
+        state=State({FRONT: front}),
     )
 
 
-def _about(health: Health) -> list[Any]:
-    """The paths that tell of the service itself."""
+def _models(front: Front, counting: Counts) -> list[Any]:
+    """The Models API, from the catalogue."""
 
-    @get("/health/live", media_type=MediaType.JSON)
-    async def live() -> Response[bytes]:
-        return _json(b'{"status":"live"}')
+    @get("/v1/models")
+    async def models(request: AnyRequest) -> Response[bytes]:
+        front.keys.caller(headers_of(request.scope), "")
+        return _told(front, request, counting.models())
 
-    @get("/health/ready", media_type=MediaType.JSON)
-    async def ready() -> Response[bytes]:
+    @get("/v1/models/{name:str}")
+    async def model(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
+        front.keys.caller(headers_of(request.scope), "")
+        return _told(front, request, counting.model(name))
+
+    return [models, model]
+
+
+def _about(front: Front, health: Health) -> list[Any]:
+    """The paths that tell of the service itself. They ask for no key: probes have none."""
+
+    @get("/health/live")
+    async def live(request: AnyRequest) -> Response[bytes]:
+        return _told(front, request, b'{"status":"live"}')
+
+    @get("/health/ready")
+    async def ready(request: AnyRequest) -> Response[bytes]:
         is_ready, told = health.ready()
-        return _json(msgspec.json.encode(told), 200 if is_ready else 503)
+        return _told(front, request, msgspec.json.encode(told), status=200 if is_ready else 503)
 
     @get("/metrics")
-    async def metrics() -> Response[bytes]:
-        return Response(health.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    async def metrics(request: AnyRequest) -> Response[bytes]:
+        return _told(front, request, health.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    @get("/schema", media_type=MediaType.JSON)
-    async def schema() -> Response[bytes]:
-        return _json(DOCUMENT)
+    @get("/schema")
+    async def schema(request: AnyRequest) -> Response[bytes]:
+        return _told(front, request, DOCUMENT)
 
     return [live, ready, metrics, schema]
 
 
-def _json(body: bytes, status: int = 200) -> Response[bytes]:
-    return Response(body, media_type=MediaType.JSON, status_code=status)
+def _told(
+    front: Front, request: AnyRequest, body: bytes, *, status: int = 200, media_type: str = "application/json"
+) -> Response[bytes]:
+    request_id = request_id_of(headers_of(request.scope), front.clock)
+    named = {"x-request-id": request_id, "request-id": request_id}
+    return Response(body, status_code=status, media_type=media_type, headers=named)
 
 
-def _known_caller(front: Front, request: Request[Any, Any, Any]) -> None:
-    headers = headers_of(request.scope)
-    front.keys.caller(headers, request_id_of(headers, front.clock))
+def _refused(front: Front) -> Callable[[AnyRequest, Exception], Response[bytes]]:
+    """Whatever is raised outside a Door, in the one error shape."""
 
-
-def _refused(front: Front) -> Callable[[Request[Any, Any, Any], Exception], Response[bytes]]:
-    def refused(request: Request[Any, Any, Any], fault: Exception) -> Response[bytes]:
+    def refused(request: AnyRequest, fault: Exception) -> Response[bytes]:
         error = fault if isinstance(fault, RequestError) else of_the_framework(fault)
-        front.events.count("refusals", error.code)
         request_id = request_id_of(headers_of(request.scope), front.clock)
+        if error.code == "router_internal":
+            log_fault(request_id, fault)
+        front.events.count("refusals", error.code)
         status, headers, body = answer(error, request_id)
         named = {**dict(headers), **allowed(fault), "x-request-id": request_id, "request-id": request_id}
         return Response(body, status_code=status, headers=named, media_type=MediaType.JSON)

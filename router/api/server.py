@@ -17,12 +17,15 @@ from litestar import Litestar
 
 from ..relay import DRAINING
 from .admission import Admission
-from .strict import strict_protocol
+from .door import Front
+from .routes import FRONT
+from .strict import Pace, strict_protocol
 
 KEEP_ALIVE_S = 75
 BACKLOG = 4096
 # After the drain's limit: for the last events and the settlements, which take no waiting.
 LAST_WORDS_S = 3.0
+LOOK_S = 0.02
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,8 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     drain_s: float
     head_s: float
     body_bytes_per_s: int
+    body_window_s: float = 10.0
+    stalled_s: float = 60.0
 
 
 class Server(uvicorn.Server):
@@ -48,50 +53,64 @@ class Server(uvicorn.Server):
         """The first signal drains, the second does not wait; neither is an error."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._signalled)
+            loop.add_signal_handler(number, self.stop)
         try:
             yield
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
-    def _signalled(self) -> None:
-        if self.should_exit:
-            self.force_exit = True
+    def stop(self) -> None:
+        """Drain; told a second time, do not wait."""
+        self.force_exit = self.should_exit
         self.should_exit = True
         self._admission.draining = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._admission.draining = True
         for server in self.servers:
             server.close()
         for listening in sockets or []:
             listening.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        await self._until_idle()
-        tasks = set(self.server_state.tasks)
-        for task in tasks:
+        await self._until_idle(self._drain_s, heed_force=True)
+        for task in list(self.server_state.tasks):
             task.cancel(msg=DRAINING)
-        if tasks:
-            await asyncio.wait(tasks, timeout=LAST_WORDS_S)
+        await self._until_idle(LAST_WORDS_S, heed_force=False)
         await self.lifespan.shutdown()
 
-    async def _until_idle(self) -> None:
-        until_s = asyncio.get_running_loop().time() + self._drain_s
-        while (tasks := set(self.server_state.tasks)) and not self.force_exit:
-            left_s = until_s - asyncio.get_running_loop().time()
-            if left_s <= 0:
+    async def _until_idle(self, limit_s: float, *, heed_force: bool) -> None:
+        """Until every answer is written and has left the process, but no longer than this."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + limit_s
+        while self.server_state.tasks or self.server_state.connections:
+            if loop.time() >= until_s or (heed_force and self.force_exit):
                 return
-            # In short waits, so that a second signal is heeded.
-            await asyncio.wait(tasks, timeout=min(0.1, left_s))
+            await asyncio.sleep(LOOK_S)
 
 
 async def serve(app: Litestar, ground: Ground, admission: Admission, ready: Callable[[int], None]) -> None:
     """Serve until a signal, then drain. `ready` is told the port. Raises OSError when it cannot listen."""
+    listening = _listen(ground.host, ground.port)
+    server = server_of(app, ground, admission)
+    ready(listening.getsockname()[1])
+    await server.serve(sockets=[listening])
+
+
+def server_of(app: Litestar, ground: Ground, admission: Admission) -> Server:
+    """uvicorn with nothing of its own between the wire and the doors."""
+    front: Front = app.state[FRONT]
+    pace = Pace(
+        clock=front.clock,
+        events=front.events,
+        head_s=ground.head_s,
+        body_bytes_per_s=ground.body_bytes_per_s,
+        body_window_s=ground.body_window_s,
+        stalled_s=ground.stalled_s,
+    )
     config = uvicorn.Config(
         app,
-        http=strict_protocol(ground.head_s, ground.body_bytes_per_s),
+        http=strict_protocol(pace),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -100,10 +119,7 @@ async def serve(app: Litestar, ground: Ground, admission: Admission, ready: Call
         timeout_keep_alive=KEEP_ALIVE_S,
         proxy_headers=False,
     )
-    listening = _listen(ground.host, ground.port)
-    server = Server(config, admission, ground.drain_s)
-    ready(listening.getsockname()[1])
-    await server.serve(sockets=[listening])
+    return Server(config, admission, ground.drain_s)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -74,13 +74,13 @@ def prompt_tokens_ceiling(facts: Facts, model: Model, image_tokens_ceiling: int)
     if facts.document_count:
         return model.context
     # The whole body, since an output schema is prompt too; in the short form the parts can be longer.
-    text = max(facts.body_bytes, facts.tools_bytes + facts.system_bytes + facts.messages_bytes)
+    text = max(facts.body_bytes, facts.tools_bytes + facts.system_bytes + facts.messages_bytes) - facts.media_bytes
     return min(model.context, text + OVERHEAD_TOKENS + facts.image_count * image_tokens_ceiling)
 
 
 def input_estimate(facts: Facts) -> int:
     """About how many tokens the prompt has, for showing and for choosing; never for the books."""
-    text = facts.tools_bytes + facts.system_bytes + facts.messages_bytes
+    text = facts.tools_bytes + facts.system_bytes + facts.messages_bytes - facts.media_bytes
     characters, tokens = CHARACTERS_PER_TOKEN
     return -(-text * tokens // characters) + (facts.image_count + facts.document_count) * USUAL_IMAGE_TOKENS
 

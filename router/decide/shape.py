@@ -47,7 +47,7 @@ Finding = Edit | Refusal | None
 def fits(facts: Facts, model: str, rules: Rulebook) -> str | None:
     """None when the model takes the request, else the sentence why not. For choosing a tier."""
     fit = Fit(facts, rules.models[model], None, True, {})
-    for rule in RULES:
+    for rule in SIZES if _asks_for_nothing_special(facts) else RULES:
         finding = rule(fit)
         if isinstance(finding, Refusal):
             return f"{model} {finding.why}"
@@ -245,6 +245,15 @@ RULES: tuple[Callable[[Fit], Finding], ...] = (
     _window,
     _marks,
 )
+
+
+SIZES: tuple[Callable[[Fit], Finding], ...] = (_output, _window, _marks)
+
+
+def _asks_for_nothing_special(facts: Facts) -> bool:
+    """Most requests: only their sizes can be too much for a model."""
+    special = (facts.thinking, facts.effort, facts.tool_choice, facts.speed, facts.inference_geo)
+    return not (any(special) or facts.sampling or facts.prefill or facts.has_format)
 
 
 def _raw(value: object) -> msgspec.Raw:

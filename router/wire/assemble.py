@@ -1,28 +1,72 @@
 """A run of events put together as the whole message that the API would have sent without streaming.
 
-Rule: pure. Fields that we do not know are kept as the bytes that came; deltas that we do not know are
-passed over, as every client does.
+Rule: pure. What is not appended to is kept as the bytes that came; deltas that we do not know are passed
+over, as every client does. What Reading lets pass can be put together.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 
 from ..errors import WireError
 from .sse import Splitter, parse
 
-_APPENDED = {"text_delta": "text", "thinking_delta": "thinking"}
+Fields = dict[str, msgspec.Raw]
+
+# A delta's type, the field of it that is appended, and the field of the block that it continues.
+_APPENDED = {
+    "text_delta": ("text", "text"),
+    "thinking_delta": ("thinking", "thinking"),
+    "input_json_delta": ("partial_json", "input"),
+}
+_REPLACING = frozenset({"signature_delta", "compaction_delta"})
+
+_FIELDS = msgspec.json.Decoder(Fields)
+_OPTIONAL_FIELDS = msgspec.json.Decoder(Fields | None)
+_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
+_STRING = msgspec.json.Decoder(str)
+_ANYTHING = msgspec.json.Decoder(msgspec.Raw)
+_ENCODER = msgspec.json.Encoder()
+_NULL = msgspec.Raw(b"null")
+
+
+class _Block:
+    """One content block, growing."""
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+        self._pieces: dict[str, list[str]] = {}
+        self._citations: list[msgspec.Raw] = []
+
+    def add(self, delta: Fields) -> None:
+        kind = _text(delta.get("type"))
+        if kind in _APPENDED:
+            source, target = _APPENDED[kind]
+            self._pieces.setdefault(target, []).append(_text(delta.get(source)))
+        elif kind in _REPLACING:
+            self._fields.update((name, value) for name, value in delta.items() if name != "type")
+        elif kind == "citations_delta" and "citation" in delta:
+            self._citations.append(delta["citation"])
+
+    def whole(self) -> dict[str, object]:
+        block: dict[str, object] = dict(self._fields)
+        for name, pieces in self._pieces.items():
+            joined = "".join(pieces)
+            block[name] = _input(joined) if name == "input" else _text(self._fields.get(name)) + joined
+        if self._citations:
+            block["citations"] = [*_elements(self._fields.get("citations")), *self._citations]
+        return block
 
 
 class Assembler:
-    """Collects events; `message` gives the body."""
+    """Collects events; `message` gives the body. Both raise WireError for what is no event of the API."""
 
     def __init__(self) -> None:
-        self._message: dict[str, Any] = {}
-        self._blocks: list[dict[str, Any]] = []
-        self._pieces: list[list[str]] = []  # of each block's text, thinking or tool input
+        self._message: Fields = {}
+        self._usage: Fields = {}
+        self._blocks: list[_Block] = []
 
     def add_all(self, run: bytes) -> None:
         """Take a run of whole events in."""
@@ -31,54 +75,79 @@ class Assembler:
 
     def add(self, frame: bytes) -> None:
         """Take one event in."""
-        _, data = parse(frame)
-        if not data:
+        name, data = parse(frame)
+        step = _STEPS.get(name)
+        if step is None or not data:
             return
-        event = msgspec.json.decode(data)
-        match event["type"]:
-            case "message_start":
-                self._message = event["message"]
-            case "content_block_start":
-                self._blocks.append(event["content_block"])
-                self._pieces.append([])
-            case "content_block_delta":
-                self._delta(event["index"], event["delta"])
-            case "message_delta":
-                self._ending(event)
+        try:
+            step(self, _FIELDS.decode(data))
+        except (ValueError, LookupError, RecursionError):  # msgspec's and UTF-8's errors are ValueErrors
+            raise WireError(f"a {name} that cannot be put together") from None
 
     def message(self) -> bytes:
-        """The whole message. Raises WireError when there was none."""
+        """The whole message."""
         if not self._message:
             raise WireError("no message_start")
-        content = [_finished(block, pieces) for block, pieces in zip(self._blocks, self._pieces, strict=True)]
-        return msgspec.json.encode({**self._message, "content": content})
+        content = [block.whole() for block in self._blocks]
+        return _ENCODER.encode({**self._message, "content": content, "usage": self._usage})
 
-    def _delta(self, index: int, delta: dict[str, Any]) -> None:
-        block, kind = self._blocks[index], delta.get("type", "")
-        if kind in _APPENDED:
-            self._pieces[index].append(delta[_APPENDED[kind]])
-        elif kind == "input_json_delta":
-            self._pieces[index].append(delta["partial_json"])
-        elif kind == "signature_delta":
-            block["signature"] = delta["signature"]
-        elif kind == "citations_delta":
-            block["citations"] = [*(block.get("citations") or []), delta["citation"]]
+    def _start(self, event: Fields) -> None:
+        self._message = _FIELDS.decode(event["message"])
+        self._usage = _FIELDS.decode(self._message["usage"])
 
-    def _ending(self, event: dict[str, Any]) -> None:
-        self._message |= event.get("delta") or {}
-        usage = {name: value for name, value in (event.get("usage") or {}).items() if value is not None}
-        self._message["usage"] = {**self._message.get("usage", {}), **usage}
-        others = {name: value for name, value in event.items() if name not in ("type", "delta", "usage")}
-        self._message |= others
+    def _block_start(self, event: Fields) -> None:
+        block = _FIELDS.decode(event["content_block"])
+        self._blocks.append(_Block(block))
+        if _text(block.get("type")) == "fallback" and (model := _model(block.get("to"))) is not None:
+            self._message["model"] = model
+
+    def _block_delta(self, event: Fields) -> None:
+        self._blocks[-1].add(_FIELDS.decode(event["delta"]))
+
+    def _message_delta(self, event: Fields) -> None:
+        _overlay(self._usage, _OPTIONAL_FIELDS.decode(event.pop("usage", _NULL)) or {})
+        _overlay(self._message, _OPTIONAL_FIELDS.decode(event.pop("delta", _NULL)) or {})
+        del event["type"]
+        _overlay(self._message, event)
 
 
-def _finished(block: dict[str, Any], pieces: list[str]) -> dict[str, Any]:
-    if not pieces:
-        return block
-    joined = "".join(pieces)
-    kind = block.get("type")
-    if kind == "text":
-        return {**block, "text": block.get("text", "") + joined}
-    if kind == "thinking":
-        return {**block, "thinking": block.get("thinking", "") + joined}
-    return {**block, "input": msgspec.Raw(joined.encode() or b"{}")}
+_STEPS = {
+    "message_start": Assembler._start,
+    "content_block_start": Assembler._block_start,
+    "content_block_delta": Assembler._block_delta,
+    "message_delta": Assembler._message_delta,
+}
+
+
+def _overlay(fields: Fields, later: Mapping[str, msgspec.Raw]) -> None:
+    """What is given replaces what was; a null says nothing about what is there."""
+    for name, value in later.items():
+        if name not in fields or bytes(value) != b"null":
+            fields[name] = value
+
+
+def _text(raw: msgspec.Raw | None) -> str:
+    """The string that it is, or an empty one."""
+    return _STRING.decode(raw) if raw is not None and _begins(raw, b'"') else ""
+
+
+def _elements(raw: msgspec.Raw | None) -> list[msgspec.Raw]:
+    return _ELEMENTS.decode(raw) if raw is not None and _begins(raw, b"[") else []
+
+
+def _model(raw: msgspec.Raw | None) -> msgspec.Raw | None:
+    model = _FIELDS.decode(raw).get("model") if raw is not None and _begins(raw, b"{") else None
+    return model if model is not None and _begins(model, b'"') else None
+
+
+def _begins(raw: msgspec.Raw, mark: bytes) -> bool:
+    return bytes(memoryview(raw)[:1]) == mark
+
+
+def _input(joined: str) -> msgspec.Raw:
+    """A tool's input as the model wrote it; cut off in the middle it is none, and the stop reason says so."""
+    text = joined.encode()
+    try:
+        return msgspec.Raw(bytes(_ANYTHING.decode(text)))
+    except (ValueError, RecursionError):
+        return msgspec.Raw(b"{}")

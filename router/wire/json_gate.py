@@ -7,19 +7,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import accumulate
 
 import msgspec
 
 from ..errors import RequestError
+from .fields import safe
 
 DEPTH_MAX = 64
+KEYS_MAX = 256  # at the top level
+# Brackets, and keys when there are many: far more than a context window of a million tokens holds.
+STRUCTURE_MAX = 1_000_000
+# With fewer colons than this in the whole body, its keys are not worth counting beforehand.
+_FEW_COLONS = 20_000
+
 _DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_NOT_STRUCTURE = bytes(set(range(256)) - set(b'[]{}"'))
-_SQUARE = bytes.maketrans(b"{}", b"[]")
 _STRING = re.compile(rb'"[^"]*"')
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-_PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _SPACE = b" \t\r\n"
+
+
+def _all_but(kept: bytes) -> bytes:
+    return bytes(set(range(256)) - set(kept))
+
+
+_NOT_OPENING = _all_but(b"[{:")
+_NOT_BRACKET = _all_but(b'[]{}"')
+_NOT_STRUCTURE = _all_but(b'[]{}":')
+# Signed steps: a bracket goes two up or two down, a colon one up and down again, so that the level of a
+# colon is odd and tells how deep its key stands.
+_STEPS = bytes.maketrans(b"[{]}", b"\x02\x02\xfe\xfe")
+_COLON = b"\x01\xff"
+_TOP_LEVEL_COLON = 3
 
 
 def read_object(body: bytes) -> dict[str, msgspec.Raw]:
@@ -27,7 +45,7 @@ def read_object(body: bytes) -> dict[str, msgspec.Raw]:
     if not body:
         raise bad_json("the body is empty; send a JSON object")
     _check_text(body)
-    _check_depth(body)
+    _check_structure(body)
     try:
         fields = _DECODER.decode(body)
     except msgspec.ValidationError:
@@ -36,7 +54,7 @@ def read_object(body: bytes) -> dict[str, msgspec.Raw]:
         raise bad_json(_where(str(error))) from None
     except RecursionError:
         raise bad_json(f"the body is nested deeper than {DEPTH_MAX} levels") from None
-    _check_keys(body, fields)
+    check_keys(body, fields, "")
     return fields
 
 
@@ -45,62 +63,77 @@ def bad_json(message: str) -> RequestError:
 
 
 def _check_text(body: bytes) -> None:
-    if not body.isascii():
-        if body.startswith(b"\xef\xbb\xbf"):
-            raise bad_json("the body starts with a byte order mark; send plain UTF-8")
-        try:
-            body.decode()
-        except UnicodeDecodeError as error:
-            raise bad_json(f"the body is not UTF-8 (byte {error.start})") from None
-    if b"\\u" in body and _SURROGATE.search(body):
-        # Escaped backslashes are taken out first: `\\ud800` is a backslash and five letters.
-        unescaped = body.replace(b"\\\\", b"")
-        if _SURROGATE.search(_PAIR.sub(b"", unescaped)):
-            raise bad_json("the body holds half of a surrogate pair, which is no character")
-
-
-def _check_depth(body: bytes) -> None:
-    if body.count(b"[") + body.count(b"{") <= DEPTH_MAX:
+    """UTF-8 without a byte order mark. Control characters and half surrogate pairs are refused by the decoder."""
+    if body.isascii():
         return
-    # What is left of the text: quotes and brackets, every bracket a square one. Each pass over it
-    # takes out one level, so whatever opens after the last pass is deeper than allowed.
-    bare = body.replace(b"\\\\", b"").replace(b'\\"', b"").translate(_SQUARE, _NOT_STRUCTURE)
-    brackets = _STRING.sub(b"", bare)
-    for _ in range(DEPTH_MAX):
-        if not brackets:
-            return
-        brackets = brackets.replace(b"[]", b"")
-    if b"[" in brackets:
+    if body.startswith(b"\xef\xbb\xbf"):
+        raise bad_json("the body starts with a byte order mark; send plain UTF-8")
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise bad_json(f"the body is not UTF-8 (byte {error.start})") from None
+
+
+def _check_structure(body: bytes) -> None:
+    """Depth and size of what is nested, before a decoder spends time and memory on it.
+
+    In text that is no JSON the levels mean nothing; the decoder refuses it afterwards.
+    """
+    openings = body.translate(None, _NOT_OPENING)
+    colons = openings.count(b":")
+    if len(openings) - colons <= DEPTH_MAX and colons <= _FEW_COLONS:
+        return
+    # Without its escapes a string ends at the next quote.
+    unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in body else body
+    bare = unescaped.translate(None, _NOT_STRUCTURE if colons > _FEW_COLONS else _NOT_BRACKET)
+    # Two quotes side by side change nothing for what follows them.
+    bare = bare.replace(b'""', b"")
+    if bare.count(b'"') > 2 * STRUCTURE_MAX:
+        raise _too_much()
+    structure = _STRING.sub(b"", bare)
+    if len(structure) > STRUCTURE_MAX:
+        raise _too_much()
+    steps = structure.translate(_STEPS).replace(b":", _COLON)
+    levels = list(accumulate(memoryview(steps).cast("b")))
+    if max(levels, default=0) // 2 > DEPTH_MAX:
         raise bad_json(f"the body is nested deeper than {DEPTH_MAX} levels, or its brackets do not match")
+    if levels.count(_TOP_LEVEL_COLON) > KEYS_MAX:
+        raise _too_many_keys()
 
 
-def _check_keys(body: bytes, fields: Mapping[str, msgspec.Raw]) -> None:
-    """Walks the top level along the decoded values: a key that comes twice breaks the walk."""
+def check_keys(text: bytes, fields: Mapping[str, msgspec.Raw], prefix: str) -> None:
+    """Walks an object along its decoded values: a key that comes twice breaks the walk."""
     if not fields:
         return
-    at = _skip(body, 0) + 1
+    if len(fields) > KEYS_MAX:
+        raise _too_many_keys()
+    at = _skip(text, 0) + 1
     for name, value in fields.items():
         key = b'"' + name.encode() + b'"'
-        at = _skip(body, at)
-        if not body.startswith(key, at):
-            raise bad_json("a top-level key comes twice or is written with escapes")
-        at = _skip(body, at + len(key)) + 1  # the colon
-        at = _skip(body, at)
-        if not body.startswith(value, at):
-            raise bad_json(f"the key {safe(name)} comes twice")
-        at = _skip(body, at + len(memoryview(value))) + 1  # the comma, or the closing brace
-    if body[at:].strip(_SPACE):
-        raise bad_json("a top-level key comes twice")
+        at = _skip(text, at)
+        if not text.startswith(key, at):
+            raise bad_json(f"a key before {prefix}{safe(name)} comes twice, or is written with escapes")
+        at = _skip(text, at + len(key)) + 1  # the colon
+        at = _skip(text, at)
+        if not text.startswith(value, at):
+            raise bad_json(f"the key {prefix}{safe(name)} comes twice")
+        at = _skip(text, at + len(memoryview(value))) + 1  # the comma, or the closing brace
+    if text[at:].strip(_SPACE):
+        raise bad_json(f"a key after {prefix}{safe(name)} comes twice")
 
 
-def _skip(body: bytes, at: int) -> int:
-    while at < len(body) and body[at] in _SPACE:
+def _skip(text: bytes, at: int) -> int:
+    while at < len(text) and text[at] in _SPACE:
         at += 1
     return at
 
 
-def safe(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.\[\]-]", "?", name)[:64]
+def _too_much() -> RequestError:
+    return bad_json(f"the body holds more than {STRUCTURE_MAX} brackets and keys")
+
+
+def _too_many_keys() -> RequestError:
+    return bad_json(f"the body has more than {KEYS_MAX} top-level keys")
 
 
 def _where(error: str) -> str:

@@ -6,20 +6,38 @@ is a WireError. One small typed decode an event.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from ..errors import WireError
 from ..vocabulary import Reply
-from .reply import ContentBlock, MessageFields, check_message
+from .reply import ContentBlock, MessageFields, check_block, check_message, check_utf8
 from .sse import parse
 from .usage import UsageFields, merged, usage_of
 
+# A delta's type, and the string that it must bring.
+_PIECES = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "input_json_delta": "partial_json",
+    "signature_delta": "signature",
+}
+
 
 class _Delta(msgspec.Struct):
-    text: str | None = None
-    thinking: str | None = None
-    partial_json: str | None = None
-    stop_reason: str | None = None
+    """What a type that we do not know keeps under our names is its own affair, so all is Any."""
+
+    type: str = ""
+    text: Any = None
+    thinking: Any = None
+    partial_json: Any = None
+    signature: Any = None
+    stop_reason: Any = None
+
+
+class _Named(msgspec.Struct):
+    type: str
 
 
 class _Event(msgspec.Struct):
@@ -32,6 +50,7 @@ class _Event(msgspec.Struct):
 
 
 _EVENT = msgspec.json.Decoder(_Event)
+_NAMED = msgspec.json.Decoder(_Named)
 
 
 class Reading:
@@ -44,7 +63,8 @@ class Reading:
         self.error_seen = False
         self.error_data: bytes | None = None
         self.streamed_bytes = 0
-        self._message: MessageFields | None = None
+        self._message_id = ""
+        self._model = ""
         self._usage = UsageFields()
         self._stop_reason: str | None = None
         self._blocks = 0
@@ -56,59 +76,78 @@ class Reading:
         name, data = parse(frame)
         if not data:
             return
-        if self.complete or self.error_seen:
-            raise WireError("an event after the end of the stream")
         if name == "error":
-            self.error_seen, self.error_data = True, data
+            self._error(data)
             return
         event = _decoded(data)
         step = _STEPS.get(event.type)
-        if step is None:
-            if event.type == "error":
-                self.error_seen, self.error_data = True, data
-            return
-        if not self.started and event.type != "message_start":
-            raise WireError(f"{event.type} before message_start")
-        step(self, event)
+        if event.type == "error":
+            self._error(data)
+        elif step is not None:
+            if name != event.type:
+                raise WireError(f"a {event.type} under another name: clients go by either")
+            self._check_place(event.type)
+            step(self, event)
+        elif name in _STEPS:
+            raise WireError(f"a {name} that is none")
 
     def reply(self) -> Reply:
         """As far as it got."""
-        message = self._message
         return Reply(
             usage=usage_of(self._usage),
             stop_reason=self._stop_reason,
-            model=message.model if message is not None else "",
-            message_id=message.id if message is not None else "",
+            model=self._model,
+            message_id=self._message_id,
             empty=not self._says_something,
             complete=self.complete,
         )
 
+    def _check_place(self, kind: str) -> None:
+        if self.complete or self.error_seen:
+            raise WireError(f"{kind} after the end of the stream")
+        if not self.started and kind != "message_start":
+            raise WireError(f"{kind} before message_start")
+
+    def _error(self, data: bytes) -> None:
+        if self.complete or self.error_seen:
+            raise WireError("an error after the end of the stream")
+        self.error_seen, self.error_data = True, data
+
     def _start(self, event: _Event) -> None:
-        if self.started or event.message is None:
-            raise WireError("a second message_start, or one without a message")
-        check_message(event.message)
-        usage_of(event.message.usage)
+        message = event.message
+        if self.started or message is None or message.content:
+            raise WireError("a second message_start, or one without an empty message")
+        check_message(message)
+        usage_of(message.usage)
         self.started = True
-        self._message = event.message
-        self._usage = event.message.usage
+        self._message_id, self._model, self._usage = message.id, message.model, message.usage
 
     def _block_start(self, event: _Event) -> None:
-        if self._open is not None or event.index != self._blocks or event.content_block is None:
+        block = event.content_block
+        if self._open is not None or event.index != self._blocks or block is None:
             raise WireError("a content block out of order")
+        check_block(block)
         self._open = event.index
         self._blocks += 1
-        self._says_something = self._says_something or event.content_block.says_something
+        self._says_something = self._says_something or block.says_something
+        self._model = model_after(block) or self._model
 
     def _block_delta(self, event: _Event) -> None:
         delta = event.delta
         if self._open is None or event.index != self._open or delta is None:
             raise WireError("a delta outside its content block")
         self.content_seen = True
-        piece = delta.text or delta.thinking or delta.partial_json
-        if piece:
-            self.streamed_bytes += len(piece) if piece.isascii() else len(piece.encode("utf-8", "replace"))
-            if delta.text and not self._says_something:
-                self._says_something = not delta.text.isspace()
+        attribute = _PIECES.get(delta.type)
+        if attribute is None:
+            return
+        piece = getattr(delta, attribute)
+        if not isinstance(piece, str):
+            raise WireError(f"a {delta.type} without its text")
+        if attribute == "signature":
+            return
+        self.streamed_bytes += len(piece) if piece.isascii() else len(piece.encode())
+        if not self._says_something and attribute == "text" and piece:
+            self._says_something = not piece.isspace()
 
     def _block_stop(self, event: _Event) -> None:
         if self._open is None or event.index != self._open:
@@ -119,10 +158,14 @@ class Reading:
         if self._open is not None:
             raise WireError("message_delta inside a content block")
         if event.usage is not None:
-            self._usage = merged(self._usage, event.usage)
-            usage_of(self._usage)
-        if event.delta is not None and event.delta.stop_reason is not None:
-            self._stop_reason = event.delta.stop_reason
+            usage = merged(self._usage, event.usage)
+            usage_of(usage)
+            self._usage = usage
+        stop_reason = None if event.delta is None else event.delta.stop_reason
+        if stop_reason is not None:
+            if not isinstance(stop_reason, str):
+                raise WireError("message_delta: stop_reason is no string")
+            self._stop_reason = stop_reason
 
     def _stop(self, _event: _Event) -> None:
         if self._open is not None or self._stop_reason is None:
@@ -140,8 +183,30 @@ _STEPS = {
 }
 
 
+def model_after(block: ContentBlock) -> str | None:
+    """The model that a `fallback` block hands over to."""
+    if block.type != "fallback" or not isinstance(block.to, dict):
+        return None
+    model = block.to.get("model")
+    return model if isinstance(model, str) else None
+
+
 def _decoded(data: bytes) -> _Event:
+    check_utf8(data)
     try:
         return _EVENT.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except msgspec.ValidationError:
+        return _unknown(data)
+    except (msgspec.DecodeError, RecursionError):
+        raise WireError("an event that is no JSON") from None
+
+
+def _unknown(data: bytes) -> _Event:
+    """An event that we do not know may use our names for other things."""
+    try:
+        named = _NAMED.decode(data)
+    except (msgspec.DecodeError, RecursionError):
         raise WireError("an event that is no JSON object with a type") from None
+    if named.type in _STEPS:
+        raise WireError(f"a {named.type} with a field of the wrong type")
+    return _Event(type=named.type)

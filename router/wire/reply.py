@@ -5,6 +5,8 @@ Rule: pure. Anything that is no Messages API answer is a WireError that names th
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from ..errors import WireError
@@ -16,18 +18,21 @@ _KINDS = {
     "max_tokens": OutcomeKind.CUT_AT_MAX_TOKENS,
     "model_context_window_exceeded": OutcomeKind.CONTEXT_EXCEEDED,
 }
-# A turn that the API will go on with is not empty for having no text.
-_NEVER_EMPTY = frozenset({"tool_use", "pause_turn", "refusal"})
+# Only a turn that ended by itself can be empty by mistake.
+_MAY_BE_EMPTY = frozenset({"end_turn", None})
 
 
 class ContentBlock(msgspec.Struct):
+    """A block of an answer. What a type that we do not know keeps under our names is its own affair."""
+
     type: str
-    text: str | None = None
+    text: Any = None
+    to: Any = None  # of a `fallback` block: the model that answers from here on
 
     @property
     def says_something(self) -> bool:
         if self.type == "text":
-            return bool(self.text and not self.text.isspace())
+            return isinstance(self.text, str) and bool(self.text) and not self.text.isspace()
         return self.type not in ("thinking", "redacted_thinking")
 
 
@@ -42,14 +47,10 @@ class MessageFields(msgspec.Struct):
     stop_reason: str | None = None
 
 
-class _ErrorDetails(msgspec.Struct):
-    error_code: str | None = None
-
-
 class _ErrorFields(msgspec.Struct):
     type: str | None = None
     message: str | None = None
-    details: _ErrorDetails | None = None
+    details: Any = None
 
 
 class _ErrorBody(msgspec.Struct):
@@ -62,11 +63,16 @@ _ERROR = msgspec.json.Decoder(_ErrorBody)
 
 def read_reply(body: bytes) -> Reply:
     """A whole answer. Raises WireError."""
+    check_utf8(body)
     try:
         message = _MESSAGE.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise WireError(f"not a message of the API: {_shape(error)}") from None
     check_message(message)
+    if message.usage.output_tokens is None:
+        raise WireError("not a message of the API: usage.output_tokens is missing")
+    for block in message.content:
+        check_block(block)
     return Reply(
         usage=usage_of(message.usage),
         stop_reason=message.stop_reason,
@@ -75,6 +81,15 @@ def read_reply(body: bytes) -> Reply:
         empty=not any(block.says_something for block in message.content),
         complete=True,
     )
+
+
+def check_utf8(data: bytes) -> None:
+    """The decoder passes over what it does not need without looking at its encoding."""
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            raise WireError("not UTF-8") from None
 
 
 def check_message(message: MessageFields) -> None:
@@ -86,12 +101,17 @@ def check_message(message: MessageFields) -> None:
         raise WireError("not a message of the API: usage.input_tokens is missing")
 
 
+def check_block(block: ContentBlock) -> None:
+    if block.type == "text" and not isinstance(block.text, str):
+        raise WireError("not a message of the API: a text block without its text")
+
+
 def outcome_kind(reply: Reply) -> OutcomeKind:
     """How a complete message ended; a stop reason that we do not know yet is an answer."""
     kind = _KINDS.get(reply.stop_reason or "")
     if kind is not None:
         return kind
-    return OutcomeKind.EMPTY if reply.empty and reply.stop_reason not in _NEVER_EMPTY else OutcomeKind.ANSWERED
+    return OutcomeKind.EMPTY if reply.empty and reply.stop_reason in _MAY_BE_EMPTY else OutcomeKind.ANSWERED
 
 
 def read_error(body: bytes) -> tuple[str | None, str | None]:
@@ -99,7 +119,8 @@ def read_error(body: bytes) -> tuple[str | None, str | None]:
     found = _error(body)
     if found is None:
         return None, None
-    return found.type, found.details.error_code if found.details is not None else None
+    code = found.details.get("error_code") if isinstance(found.details, dict) else None
+    return found.type, code if isinstance(code, str) else None
 
 
 def read_error_message(body: bytes) -> str | None:
@@ -121,7 +142,7 @@ def with_router(body: bytes, router: bytes) -> bytes:
 def _error(body: bytes) -> _ErrorFields | None:
     try:
         return _ERROR.decode(body).error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # a string that is not UTF-8 is the second
         return None
 
 

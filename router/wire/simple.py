@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from .facts import wrong
+from .fields import typed, wrong
 
 _STRING = msgspec.json.Decoder(str)
 
@@ -19,11 +19,7 @@ def messages_of_prompt(fields: Mapping[str, msgspec.Raw]) -> dict[str, msgspec.R
     if "messages" in fields:
         raise wrong("prompt", "send either prompt or messages, not both")
     raw = fields["prompt"]
-    try:
-        prompt = _STRING.decode(raw)
-    except msgspec.DecodeError:
-        raise wrong("prompt", "expected a text") from None
-    if not prompt.strip():
+    if not typed(_STRING, raw, "prompt").strip():
         raise wrong("prompt", "must not be empty")
     built = {name: value for name, value in fields.items() if name != "prompt"}
     built["messages"] = msgspec.Raw(b'[{"role":"user","content":' + bytes(raw) + b"}]")

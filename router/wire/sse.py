@@ -11,10 +11,12 @@ import re
 from ..errors import WireError
 
 EVENT_BYTES_MAX = 4 * 1024 * 1024
-# A blank line ends an event; a stream keeps to one kind of line end.
-_BLANK = re.compile(rb"\n\n|\r\n\r\n|\r\r")
-_LONGEST_BLANK = 4
+# Two line ends in a row. Whether a line feed belongs to the carriage return before it is only known
+# with the next byte, so a blank line that ends in "\n\r" waits for one.
+_BLANK = re.compile(rb"\n(?:\n|\r\n|\r(?=[^\n]))|\r\r")
+_LONGEST_BLANK = 4  # with the byte behind it
 _LINE = re.compile(rb"\r\n|\n|\r")
+_BOM = b"\xef\xbb\xbf"
 
 
 class Splitter:
@@ -22,50 +24,32 @@ class Splitter:
 
     def __init__(self, max_event_bytes: int = EVENT_BYTES_MAX) -> None:
         self._max = max_event_bytes
-        self._pieces: list[bytes] = []  # of the event that is not whole yet
-        self._size = 0
-        self._tail = b""  # its last bytes: where a blank line may have begun
+        self._buffer = bytearray()  # of the event that is not whole yet
 
     @property
     def rest(self) -> bytes:
         """What has come of an event that is not whole yet."""
-        return b"".join(self._pieces)
+        return bytes(self._buffer)
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The events that this chunk completes. Raises WireError when one is larger than any event is."""
-        first = _BLANK.search(self._tail + chunk)
-        if first is None:
-            self._keep(chunk)
-            return []
-        buffer = b"".join((*self._pieces, chunk))
-        at = self._size - len(self._tail) + first.end()
-        self._pieces, self._size, self._tail = [], 0, b""
-        frames, start = [buffer[:at]], at
-        while match := _BLANK.search(buffer, start):
-            frames.append(buffer[start : match.end()])
-            start = match.end()
-        self._keep(buffer[start:])
-        if any(len(frame) > self._max for frame in frames):
-            raise self._too_big()
+        buffer = self._buffer
+        looked_at = max(0, len(buffer) + 1 - _LONGEST_BLANK)
+        buffer += chunk
+        frames, start = [], 0
+        for end in [blank.end() for blank in _BLANK.finditer(buffer, looked_at)]:
+            frames.append(bytes(memoryview(buffer)[start:end]))
+            start = end
+        del buffer[:start]
+        if len(buffer) > self._max or any(len(frame) > self._max for frame in frames):
+            raise WireError(f"an event is larger than {self._max} bytes")
         return frames
-
-    def _keep(self, piece: bytes) -> None:
-        if not piece:
-            return
-        self._pieces.append(piece)
-        self._size += len(piece)
-        self._tail = (self._tail + piece[1 - _LONGEST_BLANK :])[1 - _LONGEST_BLANK :]
-        if self._size > self._max:
-            raise self._too_big()
-
-    def _too_big(self) -> WireError:
-        return WireError(f"an event is larger than {self._max} bytes")
 
 
 def parse(frame: bytes) -> tuple[str, bytes]:
     """The event's name and its data. Comments and unknown fields are passed over."""
     name, data = "", []
-    for line in _LINE.split(frame.removeprefix(b"\xef\xbb\xbf")):
+    for line in _LINE.split(frame.removeprefix(_BOM)):
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
