@@ -168,6 +168,7 @@ class Model(Part, frozen=True, kw_only=True):
     prefill: Annotated[bool, Meta(description="The conversation may end in an assistant turn.")] = False
     structured_outputs: bool = True
     fast: Annotated[bool, Meta(description="speed: fast is accepted.")] = False
+    fast_beta: Annotated[str | None, Meta(description="The anthropic-beta that `speed: fast` needs, if any.")] = None
     geo: Annotated[bool, Meta(description="inference_geo is accepted.")] = True
     retires: Annotated[str | None, Meta(description="The day (YYYY-MM-DD) from which calls fail, once announced.")] = (
         None

@@ -119,12 +119,12 @@ def _thinking(fit: Fit) -> Finding:
     asked, rules = fit.facts.thinking, fit.model.thinking
     if asked is None:
         return None
+    if asked == "disabled" and rules.default == "off":
+        return Edit(key="thinking", value=None, why="this model does not think unless asked to")
     if asked in rules.accepts:
         if asked == rules.off and _off(fit, fit.facts.effort) is None and rules.default == "on":
             return Refusal("thinking", f"cannot be without thinking above effort {rules.off_up_to}", "lower the effort")
         return None
-    if asked == "disabled" and rules.default == "off":
-        return Edit(key="thinking", value=None, why="this model does not think unless asked to")
     if asked == "enabled" and "adaptive" in rules.accepts:
         why = "this model takes no thinking budget: it thinks as much as the request needs"
         return Edit(key="thinking", value=_raw({"type": "adaptive"}), why=why)
@@ -193,8 +193,12 @@ def _format(fit: Fit) -> Finding:
 
 
 def _speed(fit: Fit) -> Finding:
-    if fit.facts.speed in (None, "standard") or fit.model.fast:
+    beta = fit.model.fast_beta
+    if fit.facts.speed in (None, "standard") or (fit.model.fast and beta is None):
         return None
+    if fit.model.fast and beta is not None:
+        missing = Refusal("speed", f"has speed fast with the beta {beta} only", f"send anthropic-beta: {beta}")
+        return None if beta in fit.facts.betas else missing
     return Refusal("speed", f"has no speed {fit.facts.speed}", "leave speed out")
 
 

@@ -47,7 +47,7 @@ class HaikuClassifier:
         rules = self._rules()
         key = question.key
         known = self._verdicts.get(key) if self._verdicts is not None else None
-        if known is not None:
+        if known is not None and question.words.cache == "use":
             return known
         task = self._asking.get(key)
         if task is None:
@@ -70,7 +70,8 @@ class HaikuClassifier:
     async def _ask(self, question: Question, rules: Rulebook) -> Verdict:
         verdict = await self._ask_model(question, rules)
         self._count(failed=verdict.source == "unavailable")
-        if verdict.difficulty is not None and self._verdicts is not None:
+        may_keep = verdict.difficulty is not None and question.words.cache != "off"
+        if may_keep and self._verdicts is not None:
             remembered = Verdict(task=verdict.task, difficulty=verdict.difficulty, source="memory")
             self._verdicts.put(question.key, remembered)
         return verdict
