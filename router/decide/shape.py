@@ -147,13 +147,22 @@ def _effort(fit: Fit) -> Finding:
 
 
 def _forced_tools(fit: Fit) -> Finding:
-    if fit.facts.tool_choice not in ("any", "tool") or fit.model.forced_tools:
+    if fit.facts.tool_choice not in ("any", "tool"):
         return None
+    if fit.model.forced_tools:
+        return _forced_while_thinking(fit)
     return Refusal(
         "tool_choice",
         "cannot be forced to use a tool",
         'use tool_choice {"type": "auto"} and say in the prompt that the tool must be used, or output_config.format',
     )
+
+
+def _forced_while_thinking(fit: Fit) -> Finding:
+    """A model that thinks only when asked to cannot be asked for both; one that thinks by itself stops."""
+    if fit.model.thinking.default == "on" or fit.facts.thinking not in ("adaptive", "enabled"):
+        return None
+    return Refusal("tool_choice", "does not think while it is forced to use a tool", "leave thinking out")
 
 
 def _sampling(name: str) -> Callable[[Fit], Finding]:
