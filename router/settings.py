@@ -6,22 +6,28 @@ Rule: a wrong value stops the start with one clear line, and a secret never prin
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .errors import SettingsError
 
 PREFIX = "TIERWISE_"
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 API = "https://api.anthropic.com"
 ENV_FILE = Path(".env")
 SECRET_CHARACTERS_MIN = 16
+SECRETS = frozenset({"keys", "api_key", "auth_token"})
+_TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SENDABLE = re.compile(r"[!-~]+")  # what a header can carry, without spaces
 BUNDLED_POLICY = Path(__file__).resolve().parent.parent / "policies" / "default.yaml"
 
 
@@ -78,20 +84,21 @@ class Settings(BaseSettings):
     @property
     def callers(self) -> Mapping[str, str]:
         """Secret to tenant; empty is open to everybody on this machine."""
-        pairs = (pair.strip() for pair in self.keys.get_secret_value().split(",") if pair.strip())
-        return {secret: name for name, _, secret in (pair.partition(":") for pair in pairs)}
+        return {secret: name for name, secret in _pairs(self.keys)}
 
 
 def load_settings(env_file: Path | None = ENV_FILE, **given: object) -> Settings:
     """From the arguments, else the environment, else `.env`. Raises SettingsError, a line for each problem."""
-    problems = _unknown_names(env_file)
     try:
+        problems = _unknown_names(env_file)
         theirs = _Anthropic(_env_file=env_file)  # type: ignore[call-arg]
         settings = Settings(_env_file=env_file, anthropic=theirs, **given)  # type: ignore[arg-type, call-arg]
     except ValidationError as error:
-        problems += [_line(detail) for detail in error.errors(include_input=False, include_url=False)]
+        problems += [_line(detail) for detail in error.errors(include_url=False, include_context=False)]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{env_file}: cannot be read as text: {error}") from None
     else:
-        problems += _conflicts(settings)
+        problems += [*_wrong_keys(settings), *_wrong_upstream(settings)]
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
@@ -101,45 +108,84 @@ def _plain(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()
 
 
-def _line(detail: Mapping[str, object]) -> str:
-    """One clear line: which variable, and what is allowed."""
-    place = detail["loc"]
-    assert isinstance(place, tuple), "pydantic says where"
-    name = PREFIX + str(place[0]).upper()
-    return f"{name}: {str(detail['msg'])[:1].lower()}{str(detail['msg'])[1:]}"
+def _line(detail: ErrorDetails) -> str:
+    """One clear line: which variable, what is allowed, and what it was."""
+    field = str(detail["loc"][0])
+    message = detail["msg"]
+    was = "" if field in SECRETS else f", not {str(detail['input'])[:80]!r}"
+    return f"{PREFIX}{field.upper()}: {message[:1].lower()}{message[1:]}{was}"
 
 
-def _conflicts(settings: Settings) -> list[str]:
-    problems = []
-    pairs = [pair for pair in settings.keys.get_secret_value().split(",") if pair.strip()]
-    if any(not name.strip() or len(secret.strip()) < 16 for name, _, secret in (pair.partition(":") for pair in pairs)):
-        problems.append(
-            "TIERWISE_KEYS: expected name:secret pairs with commas between, each secret of 16 characters or more"
-        )
-    if settings.host not in LOOPBACK and not pairs:
+def _pairs(keys: SecretStr) -> list[tuple[str, str]]:
+    """The callers' names and secrets, as they were written."""
+    parted = (pair.partition(":") for pair in keys.get_secret_value().split(",") if pair.strip())
+    return [(name.strip(), secret.strip()) for name, _, secret in parted]
+
+
+def _wrong_keys(settings: Settings) -> list[str]:
+    """A pair is named by its place: what stands before a forgotten colon may be the secret."""
+    problems, pairs = [], _pairs(settings.keys)
+    for number, (name, secret) in enumerate(pairs, 1):
+        if not _TENANT.fullmatch(name):
+            problems.append(f"TIERWISE_KEYS: pair {number}: expected name:secret, a name of letters, digits and . _ -")
+        elif len(secret) < SECRET_CHARACTERS_MIN or not _SENDABLE.fullmatch(secret):
+            problems.append(
+                f"TIERWISE_KEYS: pair {number}: expected a secret of {SECRET_CHARACTERS_MIN} or more visible characters"
+            )
+    if len({secret for _, secret in pairs}) < len(pairs):
+        problems.append("TIERWISE_KEYS: two callers have the same secret, so nobody could tell them apart")
+    if not pairs and not _is_loopback(settings.host):
         problems.append(
             f"TIERWISE_HOST: {settings.host} can be reached from other machines, so TIERWISE_KEYS must name who may ask"
         )
-    address = urlsplit(settings.upstream_url)
-    plain_but_local = address.scheme == "http" and address.hostname in LOOPBACK
-    if (address.scheme != "https" and not plain_but_local) or not address.hostname:
-        problems.append("ANTHROPIC_BASE_URL: expected an https address (http only on this machine)")
     return problems
+
+
+def _wrong_upstream(settings: Settings) -> list[str]:
+    problems = [
+        f"{name}: holds a space or a character that no header can carry"
+        for name, secret in (
+            ("ANTHROPIC_API_KEY", settings.upstream_key),
+            ("ANTHROPIC_AUTH_TOKEN", settings.upstream_token),
+        )
+        if secret is not None and not _SENDABLE.fullmatch(secret)
+    ]
+    if not _is_address(settings.upstream_url):
+        # Not shown: it may hold a password.
+        problems.append(
+            "ANTHROPIC_BASE_URL: expected an https address (http only on this machine), without a password or a query"
+        )
+    return problems
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or parts.username is not None or parts.query or parts.fragment or not _SENDABLE.fullmatch(url):
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _unknown_names(env_file: Path | None) -> list[str]:
-    known = {PREFIX + name.upper() for name in Settings.model_fields if name != "anthropic"}
-    found = {name for name in os.environ if name.upper().startswith(PREFIX)} | _names_in(env_file)
+    known = [name.upper() for name in Settings.model_fields if name != "anthropic"]
+    in_file = dotenv_values(env_file, interpolate=False) if env_file is not None and env_file.is_file() else {}
     problems = []
-    for name in sorted(found):
-        if name.upper() not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            problems.append(f"{name}: there is no such setting" + (f"; did you mean {close[0]}?" if close else ""))
+    for name in sorted({*os.environ, *in_file}):
+        given = name.upper().removeprefix(PREFIX)
+        if name.upper().startswith(PREFIX) and given not in known:
+            close = difflib.get_close_matches(given, known, n=1)
+            hint = f"; did you mean {PREFIX}{close[0]}?" if close else ""
+            problems.append(f"{name}: there is no such setting{hint}")
     return problems
-
-
-def _names_in(env_file: Path | None) -> set[str]:
-    if env_file is None or not env_file.is_file():
-        return set()
-    names = (line.removeprefix("export ").partition("=")[0].strip() for line in env_file.read_text().splitlines())
-    return {name for name in names if name.upper().startswith(PREFIX)}

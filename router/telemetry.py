@@ -1,11 +1,15 @@
 """What the service says of itself: one JSON line a request, and counters with bounded labels.
 
-Rule: ids, names and figures only; never prompt text, never a key. Encoded by one encoder, so that
-nothing a caller sends can begin a line of its own.
+Rule: ids, names and figures only; never prompt text, never a key. One encoder writes every line in plain
+ASCII, so nothing that a caller sends can begin a line of its own, and no trouble with a line or a counter
+ever costs a request its answer.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -14,8 +18,12 @@ import msgspec
 from .ports import Clock
 
 _ENCODER = msgspec.json.Encoder()
-# What a counter's label may be; anything else is counted as "other", so that series stay few.
+# How many labels a counter may have; anything more is counted as "other", so that series stay few.
 LABELS_MAX = 64
+_PLAIN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+# What callers name themselves: kept as it is where it is a plain name, else as a digest that is the same
+# for the same name.
+FOREIGN = ("feature", "user", "session", "upstream_request_id")
 _HELP = {
     "requests": "Requests by who answered them.",
     "outcomes": "Requests by how their last attempt ended.",
@@ -24,6 +32,7 @@ _HELP = {
     "attempts": "Calls to the API for answers.",
     "tokens": "Tokens of answers, by class.",
     "stalled_readers": "Connections that were ended because their reader took nothing.",
+    "lost_lines": "Log lines that could not be written.",
 }
 
 
@@ -43,7 +52,8 @@ class JsonEvents:
         self._add("attempts", "answer", fields["attempts"])
         for name in ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"):
             self._add("tokens", name.removesuffix("_tokens"), fields[name])
-        self._line("request", fields)
+        if self._write is not None:
+            self._line("request", {**fields, **{name: plain_name(fields.get(name)) for name in FOREIGN}})
 
     def count(self, name: str, label: str = "") -> None:
         self._add(name, label, 1)
@@ -58,17 +68,37 @@ class JsonEvents:
         for name, counter in self._counters.items():
             lines.append(f"# HELP tierwise_{name}_total {_HELP.get(name, name)}")
             lines.append(f"# TYPE tierwise_{name}_total counter")
-            lines += [f'tierwise_{name}_total{{kind="{label}"}} {value}' for label, value in sorted(counter.items())]
+            for label, value in sorted(counter.items()):
+                kind = f'{{kind="{label}"}}' if label else ""
+                lines.append(f"tierwise_{name}_total{kind} {value}")
         return ("\n".join(lines) + "\n").encode()
 
     def _add(self, name: str, label: str, amount: object) -> None:
-        counter = self._counters[name]
-        plain = label if label.replace("_", "").replace("-", "").replace(".", "").isalnum() else "other"
-        if plain not in counter and len(counter) >= LABELS_MAX:
-            plain = "other"
-        counter[plain] += amount if isinstance(amount, int) else 0
+        counter = self._counters.setdefault(name, Counter())
+        if label not in counter and label and (len(counter) >= LABELS_MAX or not _PLAIN.fullmatch(label)):
+            label = "other"
+        counter[label] += amount if isinstance(amount, int) else 0
 
     def _line(self, event: str, fields: Mapping[str, object]) -> None:
-        if self._write is not None:
-            line = {"event": event, "at_ms": self._clock.now_ms(), **fields}
-            self._write(_ENCODER.encode(line) + b"\n")
+        if self._write is None:
+            return
+        line = plain_line(_ENCODER.encode({"event": event, "at_ms": self._clock.now_ms(), **fields}))
+        try:
+            self._write(line + b"\n")
+        except (OSError, ValueError):  # a full disk, a reader that went away, a closed file
+            self.count("lost_lines")
+
+
+def plain_line(encoded: bytes) -> bytes:
+    """The same JSON in printable ASCII: line separators and control characters as escapes."""
+    if encoded.isascii() and b"\x7f" not in encoded:
+        return encoded
+    spelt = json.dumps(msgspec.json.decode(encoded), separators=(",", ":"))
+    return spelt.replace("\x7f", "\\u007f").encode("ascii")
+
+
+def plain_name(given: object) -> object:
+    """A name that a caller chose, when it is plain enough to be logged; else its digest."""
+    if not isinstance(given, str) or _PLAIN.fullmatch(given):
+        return given
+    return "digest:" + hashlib.blake2b(given.encode("utf-8", "replace"), digest_size=8).hexdigest()

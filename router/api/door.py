@@ -83,7 +83,6 @@ class Door:
         except asyncio.CancelledError:
             if not watch.caller_left:
                 raise
-            watch.forgive()
             raise Gone from None
         finally:
             watch.stop()
@@ -112,11 +111,6 @@ class Watch:
         self._timer.cancel()
         if self._watching is not None:
             self._watching.cancel()
-
-    def forgive(self) -> None:
-        """The cancellation has been dealt with: the task may end in peace."""
-        if self._request is not None:
-            self._request.uncancel()
 
     def _begin(self) -> None:
         self._watching = asyncio.ensure_future(self._until_gone())

@@ -47,6 +47,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._admission = admission
         self._drain_s = drain_s
+        self._stopping = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -65,6 +66,13 @@ class Server(uvicorn.Server):
         self.force_exit = self.should_exit
         self.should_exit = True
         self._admission.draining = True
+        self._stopping.set()
+
+    async def main_loop(self) -> None:
+        """Once a second the date that every response carries is set anew."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), timeout=1.0)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
@@ -91,7 +99,7 @@ class Server(uvicorn.Server):
 
 async def serve(app: Litestar, ground: Ground, admission: Admission, ready: Callable[[int], None]) -> None:
     """Serve until a signal, then drain. `ready` is told the port. Raises OSError when it cannot listen."""
-    listening = _listen(ground.host, ground.port)
+    listening = listen(ground.host, ground.port)
     server = server_of(app, ground, admission)
     ready(listening.getsockname()[1])
     await server.serve(sockets=[listening])
@@ -122,9 +130,11 @@ def server_of(app: Litestar, ground: Ground, admission: Admission) -> Server:
     return Server(config, admission, ground.drain_s)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections from now on. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends small writes at once (TCP_NODELAY) only where the protocol is named.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

@@ -18,6 +18,8 @@ from ..wire.sse import encode
 from .failures import Headers, answer
 
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# A stream that is always ready must let others have their turn, the watch for its own caller's leaving too.
+TURN_CHUNKS = 64
 _closing: set[asyncio.Future[None]] = set()  # the loop itself holds its tasks weakly only
 
 
@@ -37,12 +39,19 @@ class Writer:
         try:
             await self._head(served.status, served.headers)
             self._streaming = True
-            async for chunk in served.chunks:
-                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await self._pass_on(served.chunks)
         except BaseException:
             await _closed(served.chunks)
             raise
         await self._last(b"")
+
+    async def _pass_on(self, chunks: AsyncGenerator[bytes, None]) -> None:
+        sent = 0
+        async for chunk in chunks:
+            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+            sent += 1
+            if sent % TURN_CHUNKS == 0:
+                await asyncio.sleep(0)
 
     async def refuse(self, error: RequestError, *more: tuple[str, str]) -> None:
         """The error as the response, or as the last event of one that is under way."""

@@ -22,13 +22,13 @@ _SAMPLING = ("temperature", "top_p", "top_k")
 _OPENER_END = 64 * 1024
 
 
-class OutputConfig(msgspec.Struct):
-    effort: str | None = None
-    format: msgspec.Raw | None = None
-
-
 class Typed(msgspec.Struct):
     type: str | None = None
+
+
+class OutputConfig(msgspec.Struct):
+    effort: str | None = None
+    format: Typed | None = None
 
 
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])

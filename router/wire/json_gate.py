@@ -17,7 +17,7 @@ from .fields import safe
 DEPTH_MAX = 64
 KEYS_MAX = 256  # at the top level
 # Brackets, and keys when there are many: far more than a context window of a million tokens holds.
-STRUCTURE_MAX = 1_000_000
+STRUCTURE_MAX = 1_500_000
 # With fewer colons than this in the whole body, its keys are not worth counting beforehand.
 _FEW_COLONS = 20_000
 

@@ -142,7 +142,7 @@ class Reading:
             return
         piece = getattr(delta, attribute)
         if not isinstance(piece, str):
-            raise WireError(f"a {delta.type} without its text")
+            raise WireError(f"{delta.type} without its text")
         if attribute == "signature":
             return
         self.streamed_bytes += len(piece) if piece.isascii() else len(piece.encode())

@@ -6,7 +6,6 @@ Rule: no test here; a request is written byte by byte, so that a test can say wh
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,7 +16,7 @@ from router.api.admission import Admission
 from router.api.auth import Keys
 from router.api.door import Front
 from router.api.routes import build_api
-from router.api.server import Ground, Server, server_of
+from router.api.server import Ground, Server, listen, server_of
 from router.clock import SystemClock
 from router.errors import RequestError
 from router.serving import Served
@@ -59,8 +58,8 @@ class Scripted:
         return b'{"data":[]}'
 
     def model(self, name: str) -> bytes:
-        if name == "broken":
-            raise ValueError("prompt text that must not be seen")
+        if name.startswith("broken"):
+            raise ValueError(name)
         raise RequestError("router_unknown_model", f"there is no model {name}")
 
 
@@ -108,8 +107,7 @@ async def open_doors(
     app = build_api(front=front, pipeline=pipeline, counting=pipeline, health=Health(room, events))
     patience = {"drain_s": 5.0, "head_s": 5.0, "body_bytes_per_s": 1024, **ground}
     server = server_of(app, Ground(host="127.0.0.1", port=0, **patience), room)
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.setblocking(False)
+    listening = listen("127.0.0.1", 0)
     serving = asyncio.ensure_future(server.serve(sockets=[listening]))
     street = Street(
         port=listening.getsockname()[1],
@@ -196,7 +194,7 @@ async def line(street: Street) -> AsyncIterator[Line]:
         writer.transport.abort()
 
 
-def post(body: bytes = PROMPT, path: str = "/complete", **headers: str) -> bytes:
+def post(body: bytes = PROMPT, path: str = "/complete", /, **headers: str) -> bytes:
     """A well-formed request. Underscores in the names of headers stand for dashes."""
     lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
@@ -213,3 +211,9 @@ async def ask(street: Street, request: bytes) -> Told:
     async with line(street) as caller:
         caller.say(request)
         return await caller.hear()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """For what nothing announces; the test's own timeout bounds it."""
+    while not true():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)

@@ -11,7 +11,7 @@ from router.api.admission import Admission
 from router.serving import Served
 from router.vocabulary import Ask, Caller
 
-from .street import JSON, SSE, STREAM, Street, ask, line, open_doors, post
+from .street import JSON, SSE, STREAM, Street, ask, line, open_doors, post, until
 
 pytestmark = pytest.mark.anyio
 
@@ -124,10 +124,10 @@ async def test_an_answer_on_its_way_is_not_cut_by_the_end_of_the_process() -> No
     async with open_doors(answering) as street, line(street) as caller:
         caller.writer.transport.pause_reading()  # type: ignore[attr-defined]
         caller.say(post())
-        while not street.pipeline.asked or street.server.server_state.tasks:
-            await asyncio.sleep(0)
+        await until(lambda: bool(street.pipeline.asked) and not street.server.server_state.tasks)
         street.server.stop()
         await refuses_connections(street)
+        assert not street.serving.done()
         caller.writer.transport.resume_reading()  # type: ignore[attr-defined]
         assert len(body) == len((await caller.hear()).body)
         await street.serving

@@ -10,7 +10,7 @@ import pytest
 from router.serving import Served
 from router.vocabulary import Ask, Caller
 
-from .street import SSE, STREAM, Street, line, open_doors, post
+from .street import SSE, STREAM, Street, line, open_doors, post, until
 
 pytestmark = pytest.mark.anyio
 
@@ -56,8 +56,7 @@ class Work:
 
 
 async def empty(street: Street) -> None:
-    while street.server.server_state.tasks:
-        await asyncio.sleep(0)
+    await until(lambda: not street.server.server_state.tasks)
 
 
 @pytest.mark.parametrize("chunks", [None, 0, 1, 5])
@@ -80,8 +79,7 @@ async def test_who_leaves_in_the_middle_of_a_body_was_never_asking() -> None:
     async with open_doors() as street:
         async with line(street) as caller:
             caller.say(post(STREAM)[:-3])
-            while not street.admission.in_flight:
-                await asyncio.sleep(0)
+            await until(lambda: street.admission.in_flight == 1)
         await empty(street)
         assert (0, 0) == (street.admission.in_flight, street.admission.body_bytes)
         assert [] == street.pipeline.asked
@@ -117,8 +115,7 @@ async def test_a_stream_is_closed_to_the_end_even_when_its_request_is_cancelled_
         async with line(street) as caller:
             caller.writer.transport.pause_reading()  # type: ignore[attr-defined]
             caller.say(post(STREAM))
-            while not street.pipeline.asked:
-                await asyncio.sleep(0)
+            await until(lambda: len(street.pipeline.asked) == 1)
         await closing.wait()
         for task in street.server.server_state.tasks:
             task.cancel()
