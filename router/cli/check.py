@@ -18,22 +18,28 @@ from ..clock import SystemClock
 from ..decide.policy import Rulebook
 from ..decide.price import price_at
 from ..errors import PolicyError
-from ..policyfile import DEFAULT_POLICY, load
+from ..policyfile import load
+from ..settings import load_settings
 from ..vocabulary import PICO_PER_USD, Difficulty
 
 
 @click.command()
-@click.argument("policy", type=click.Path(path_type=Path), default=DEFAULT_POLICY)
+@click.argument("policy", type=click.Path(path_type=Path), required=False)
 @click.option("--models", type=click.Path(path_type=Path), help="models.yaml; else beside the policy, else bundled.")
 @click.option("--prices", type=click.Path(path_type=Path), help="prices.yaml; else beside the policy, else bundled.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check(policy: Path, models: Path | None, prices: Path | None, as_json: bool) -> None:
+def check(policy: Path | None, models: Path | None, prices: Path | None, as_json: bool) -> None:
     """Check a policy and show what it does. Leaves with 1 when something is wrong.
+
+    Without an argument: the policy that `tierwise serve` would start with.
 
     \b
     Example:
       tierwise check policies/default.yaml
     """
+    if policy is None:
+        settings = load_settings()
+        policy, models, prices = settings.policy, models or settings.models, prices or settings.prices
     now_ms = SystemClock().now_ms()
     today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
     try:

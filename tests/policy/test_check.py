@@ -20,7 +20,7 @@ def test_a_right_policy_is_shown_as_tables_of_tiers_and_tasks() -> None:
     assert "Without a verdict: tier sonnet, task general." in result.output
 
 
-def test_without_an_argument_the_bundled_policy_is_checked() -> None:
+def test_without_an_argument_the_policy_of_the_settings_is_checked() -> None:
     result = CliRunner().invoke(check, ["--json"])
     data = json.loads(result.output)
     assert (True, str(DEFAULT_POLICY), []) == (data["ok"], data["policy"], data["warnings"])
