@@ -13,7 +13,7 @@ from .attempt import GONE, Attempts, Running
 from .decide.fallback import Rung, Send, Serve, Stop, Tried, next_move
 from .decide.price import worst_pico
 from .dress import body, dress, max_tokens, streams_upstream
-from .errors import Broken
+from .errors import Broken, WireError
 from .ports import Answer, Call, Clock
 from .story import Story
 from .vocabulary import Billed, Dressed, Outcome, OutcomeKind
@@ -146,6 +146,8 @@ class Dispatch:
                     assembler.add_all(run)
         except TimeoutError:
             raise Broken(Outcome(kind=OutcomeKind.DEADLINE, billed=Billed.UNKNOWN)) from None
+        except WireError as error:
+            raise Broken(Outcome(kind=OutcomeKind.BAD_ANSWER, billed=Billed.UNKNOWN, detail=str(error))) from None
         assert answer.reading is not None, "a stream has a reading"
         running.whole = assembler.message()
         running.settle(Outcome(kind=outcome_kind(answer.reading.reply()), status=answer.status))

@@ -41,6 +41,25 @@ async def test_the_sdk_sends_tools_images_system_blocks_and_thinking(client: ant
 
 
 @pytest.mark.anyio
+async def test_the_sdk_gets_structured_output(client: anthropic.AsyncAnthropic) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    }
+    message = await client.messages.create(
+        model="claude-auto",
+        max_tokens=500,
+        messages=[TURN],
+        output_config={"format": {"type": "json_schema", "schema": schema}},
+    )
+    said = message.content[-1]
+    assert said.type == "text"
+    assert list(msgspec.json.decode(said.text)) == ["city"]
+
+
+@pytest.mark.anyio
 async def test_a_conversation_with_thinking_and_tool_results_goes_on(client: anthropic.AsyncAnthropic) -> None:
     asked: list[Any] = [{"role": "user", "content": "use the tool"}]
     first = await client.messages.create(model="claude-auto", max_tokens=2000, tools=[TOOL], messages=asked)
