@@ -31,6 +31,7 @@ class Writer:
         self._request_id = request_id
         self._started = False
         self._streaming = False
+        self._begun = False  # the stream's source has been asked for its first chunk
 
     async def serve(self, served: Served) -> None:
         if served.chunks is None:
@@ -41,12 +42,13 @@ class Writer:
             self._streaming = True
             await self._pass_on(served.chunks)
         except BaseException:
-            await _closed(served.chunks)
+            await _closed(served.chunks, self._begun)
             raise
         await self._last(b"")
 
     async def _pass_on(self, chunks: AsyncGenerator[bytes, None]) -> None:
         sent = 0
+        self._begun = True
         async for chunk in chunks:
             await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
             sent += 1
@@ -91,9 +93,17 @@ def stamped(headers: Headers, request_id: str) -> list[tuple[bytes, bytes]]:
     return encoded
 
 
-async def _closed(chunks: AsyncGenerator[bytes, None]) -> None:
+async def _closed(chunks: AsyncGenerator[bytes, None], begun: bool) -> None:
     """Closes a stream's source to the end, whoever else is cancelled meanwhile."""
-    closing = asyncio.ensure_future(chunks.aclose())
+    closing = asyncio.ensure_future(_ended(chunks, begun))
     _closing.add(closing)
     closing.add_done_callback(_closing.discard)
     await asyncio.shield(closing)
+
+
+async def _ended(chunks: AsyncGenerator[bytes, None], begun: bool) -> None:
+    """A generator that was never begun is closed without running: begun first, so that it settles. Its
+    first chunk is held ready and waits for nothing."""
+    if not begun:
+        await anext(chunks, b"")
+    await chunks.aclose()
