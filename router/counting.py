@@ -14,7 +14,7 @@ from .decide.policy import Model, Rulebook
 from .errors import RequestError
 from .ports import Call, Upstream
 from .serving import Served, forwarded_headers
-from .vocabulary import Ask, Edit
+from .vocabulary import ANSWERS, Ask, Edit, OutcomeKind
 from .wire.edit import apply
 
 COUNT_TIMEOUT_S = 30.0
@@ -45,6 +45,11 @@ class Counting:
             total_s=COUNT_TIMEOUT_S,
         )
         answer = await self._upstream.send(call)
+        kind = answer.outcome.kind if answer.outcome is not None else OutcomeKind.ANSWERED
+        if kind in (OutcomeKind.AUTHENTICATION, OutcomeKind.PERMISSION):
+            raise RequestError("router_upstream_auth", "the API refused the service's own credentials")
+        if answer.status == 200 and kind not in ANSWERS:
+            raise RequestError("router_bad_upstream", "the API answered with something that is no token count")
         if not answer.body:
             raise RequestError("router_all_tiers_down", "the API did not answer the token count; nothing was billed")
         content_type = answer.headers.get("content-type", "application/json")

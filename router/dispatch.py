@@ -20,7 +20,7 @@ from .vocabulary import Billed, Dressed, Outcome, OutcomeKind
 from .wire.assemble import Assembler
 from .wire.reply import outcome_kind
 
-# How long a stream's head may be held back in the hope of its first content (then it is let go).
+# How long a stream's head may be held back in the hope of its first content: the next event lets it go.
 HOLD_S = 1.0
 
 
@@ -98,7 +98,7 @@ class Dispatch:
             return running
         try:
             if story.ask.facts.stream:
-                await self._hold(running, answer)
+                await self._hold(story, running, answer)
             else:
                 await self._assemble(story, running, answer)
         except Broken as broken:
@@ -124,11 +124,19 @@ class Dispatch:
             total_s=left_s,
         )
 
-    async def _hold(self, running: Running, answer: Answer) -> None:
+    async def _hold(self, story: Story, running: Running, answer: Answer) -> None:
         """Read until the first content, so that a failure before it can still be retried unseen."""
-        assert answer.reading is not None, "a stream has a reading"
-        until_s = self._clock.monotonic() + HOLD_S
         running.frames = answer.frames()
+        try:
+            async with asyncio.timeout(story.left_s(self._clock.monotonic())):
+                await self._until_content(running, answer)
+        except TimeoutError:
+            raise Broken(Outcome(kind=OutcomeKind.DEADLINE, billed=Billed.UNKNOWN)) from None
+
+    async def _until_content(self, running: Running, answer: Answer) -> None:
+        assert answer.reading is not None, "a stream has a reading"
+        assert running.frames is not None, "set by whoever holds"
+        until_s = self._clock.monotonic() + HOLD_S
         async for run in running.frames:
             running.saw_first_byte()
             running.held.append(run)

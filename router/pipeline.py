@@ -28,6 +28,8 @@ from .story import Story
 from .vocabulary import Ask, Caller, Dressed, Verdict
 from .wire.ask import question_text
 
+# Of the caller's time: most of it is the answer's.
+SHARE_TO_LISTEN = 0.25
 SKIPPED = Verdict(task=None, difficulty=None, source="skipped")
 
 
@@ -111,6 +113,7 @@ class Pipeline:
             request_id=caller.request_id,
             policy_hash=story.rules.hash,
             words=story.ask.words,
+            within_s=story.left_s(began_s) * SHARE_TO_LISTEN,
         )
         self._listening.begin(caller.request_id)
         try:

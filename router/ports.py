@@ -83,6 +83,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     policy_hash: str
     words: Words = Words()
+    within_s: float = 60.0  # of the caller's own time; the policy's deadline may be shorter
 
 
 class Classifier(Protocol):

@@ -32,7 +32,13 @@ _TRUNCATED = ("router_truncated", "the answer broke off before its end")
 
 
 async def relay(
-    running: Running, *, clock: Clock, until_s: float, request_id: str, ended: Callable[[Outcome], bytes]
+    running: Running,
+    *,
+    clock: Clock,
+    until_s: float,
+    request_id: str,
+    own_words: bool,
+    ended: Callable[[Outcome], bytes],
 ) -> AsyncGenerator[bytes, None]:
     """The stream's bytes from the first held event on. `ended` is called once, after settling, and
     what it returns is sent last (nothing, or the closing `router` event of /complete)."""
@@ -49,7 +55,8 @@ async def relay(
             running.settle(Outcome(kind=outcome_kind(answer.reading.reply()), status=answer.status))
         except Broken as broken:
             running.settle(broken.outcome)
-            yield broken.frame or error_event(broken.outcome.kind, request_id)
+            as_it_came = b"" if own_words else broken.frame
+            yield as_it_came or error_event(broken.outcome.kind, request_id)
         except asyncio.CancelledError as cancelled:
             if cancelled.args != (DRAINING,):
                 raise

@@ -25,6 +25,12 @@ WARNINGS: dict[OutcomeKind, str] = {
     K.CUT_AT_MAX_TOKENS: "the answer is cut off: it reached max_tokens",
     K.CONTEXT_EXCEEDED: "the answer is cut off: the context window is full",
     K.EMPTY: "the answer is empty",
+    K.CUT: "the answer broke off before its end",
+    K.STALLED: "the model fell silent before the end of its answer",
+    K.STREAM_ERROR: "the API failed before the end of its answer",
+    K.OVERLOADED: "the API was overloaded before the end of its answer",
+    K.DEADLINE: "the deadline passed before the end of the answer",
+    K.DRAINING: "the service stopped before the end of the answer",
 }
 FORWARDED = ("anthropic-", "request-id", "retry-after", "x-should-retry")
 

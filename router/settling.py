@@ -77,6 +77,7 @@ class Settling:
             clock=self._clock,
             until_s=story.started_s + longest_s,
             request_id=story.caller.request_id,
+            own_words=own_door,
             ended=last_word,
         )
         return Served(status=200, headers=(*SSE, *self._headers(story, ended)), chunks=chunks)

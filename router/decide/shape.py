@@ -244,8 +244,8 @@ def _marks(fit: Fit) -> Finding:
 
 
 RULES: tuple[Callable[[Fit], Finding], ...] = (
+    _effort,  # first: the others may rely on a level that exists
     _thinking,
-    _effort,
     _forced_tools,
     _sampling("temperature"),
     _sampling("top_p"),

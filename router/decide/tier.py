@@ -13,6 +13,7 @@ from ..vocabulary import Choice, Difficulty, Facts, Verdict, Words
 from .policy import Rulebook
 from .shape import fits
 
+NAME_LOOKED_AT = 64  # characters of a wrong name: comparing is quadratic
 AUTO = frozenset({"", "auto", "claude-auto"})
 
 
@@ -120,5 +121,5 @@ def unknown_model(name: str, rules: Rulebook) -> RequestError:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
+    close = difflib.get_close_matches(name[:NAME_LOOKED_AT], list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""

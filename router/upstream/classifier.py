@@ -57,7 +57,8 @@ class HaikuClassifier:
             self._asking[key] = task
             task.add_done_callback(lambda _: self._asking.pop(key, None))
         # Waiting, not awaiting: a caller who leaves or is out of time ends nobody else's question.
-        done, _ = await asyncio.wait({task}, timeout=rules.policy.classifier.deadline_ms / 1000)
+        within_s = min(rules.policy.classifier.deadline_ms / 1000, question.within_s)
+        done, _ = await asyncio.wait({task}, timeout=within_s)
         return task.result() if done else _SLOW
 
     async def close(self) -> None:

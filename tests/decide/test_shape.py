@@ -102,6 +102,13 @@ def test_thinking_cannot_be_off_at_the_highest_efforts() -> None:
 
 
 @pytest.mark.parametrize("model", ["claude-sonnet-5-5", "claude-opus-5-5", "claude-fable-5-2"])
+def test_an_effort_that_does_not_exist_is_refused_beside_any_thinking(model: str) -> None:
+    config = {"effort": "banana"}
+    for one in (ask(output_config=config), ask(output_config=config, thinking={"type": "disabled"})):
+        assert refusal(one, model).field == "output_config.effort"
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-5-5", "claude-opus-5-5", "claude-fable-5-2"])
 def test_a_forced_tool_is_refused_where_the_model_refuses_it(model: str) -> None:
     told = refusal(ask(tool_choice={"type": "any"}), model)
     assert (told.field, "auto" in told.message) == ("tool_choice", True)
