@@ -12,10 +12,10 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no
 TEST_JOBS ?= 2
 ARGS ?=
 
-.PHONY: help setup serve test bench lint soak lock clean
+.PHONY: help setup serve test bench bench-replay lint soak lock clean
 
 help: ## Say what each target does
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: $(VENV)/.runtime ## Make .venv with the command .venv/bin/tierwise; does nothing when nothing changed
 
@@ -28,6 +28,9 @@ test: $(VENV)/.dev ## Set up, then run every test (ARGS="tests/wire -k sse" narr
 bench: $(VENV)/.runtime ## Measure speed, CPU and memory against the stand-in (ARGS=--quick for a look)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+bench-replay: $(VENV)/.runtime ## Measure how many decisions a second a replay makes (ARGS="--requests 1000000")
+	@$(BIN)/python -m tests.bench.replay $(ARGS)
+
 lint: $(VENV)/.dev ## Check style, types and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -38,8 +41,8 @@ soak: $(VENV)/.dev ## Run the tests that take minutes, with new random examples 
 
 lock: ## Pin every dependency by hash, anew with ARGS=--upgrade (the only target that needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs the command uv on PATH" >&2; exit 1; }
-	@uv pip compile pyproject.toml --extra build --extra dev $(LOCK_OPTIONS) --output-file requirements-dev.lock
-	@uv pip compile pyproject.toml --extra build --constraint requirements-dev.lock $(LOCK_OPTIONS) --output-file requirements.lock
+	@uv pip compile pyproject.toml --extra build --extra language --extra dev $(LOCK_OPTIONS) --output-file requirements-dev.lock
+	@uv pip compile pyproject.toml --extra build --extra language --constraint requirements-dev.lock $(LOCK_OPTIONS) --output-file requirements.lock
 
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links $(ARGS)

@@ -5,43 +5,49 @@ Rule: no decision, no parsing, no route; who stands behind which port, and who i
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import logging
 import os
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
-import uvloop
 from litestar import Litestar
 
+from .affording import Affording
+from .api.admin import AdminKey, leave_key
 from .api.admission import Admission
 from .api.auth import Keys
 from .api.door import Front
 from .api.routes import build_api
-from .api.server import Ground, serve
 from .attempt import Attempts
 from .clock import SystemClock
 from .counting import Counting
-from .decide.policy import Rulebook
+from .decide.policy import Budget, Rulebook
+from .decide.spend import Account
 from .dispatch import Dispatch
-from .errors import StartError
 from .ledger.books import Books
+from .ledger.history import spent_by_caller
 from .listening import Listening
 from .memory.pins import MemoryPins
+from .memory.spend import MemorySpend
 from .memory.verdicts import MemoryVerdicts
 from .pipeline import Pipeline
-from .policyfile import load
 from .ports import Clock
-from .settings import Settings
+from .recalling import Recalling
+from .settings import Settings, environment
 from .settling import Settling
+from .shadowing import Shadowing
 from .standin import running_standin
+from .steering.alarms import Alarms
+from .steering.helm import Helm, Policies
+from .steering.loading import Loader
+from .steering.seeding import seeds
+from .steering.state import StateFile
+from .steering.watching import watching
 from .telemetry import JsonEvents
 from .upstream.classifier import HaikuClassifier
 from .upstream.claude import ClaudeUpstream
+from .upstream.webhook import Webhook
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,27 +55,31 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 
     app: Litestar
     admission: Admission
-    rules: Rulebook
+    helm: Helm
     events: JsonEvents
     upstream_url: str
+    beside: tuple[Coroutine[None, None, None], ...]  # what runs beside the requests, until it is cancelled
 
 
 class Wellbeing:
     """What /health/ready and /metrics say."""
 
-    def __init__(self, *, rules: Rulebook, books: Books, admission: Admission, events: JsonEvents) -> None:
-        self._rules = rules
+    def __init__(self, *, helm: Helm, books: Books, admission: Admission, events: JsonEvents) -> None:
+        self._helm = helm
         self._books = books
         self._admission = admission
         self._events = events
 
     def ready(self) -> tuple[bool, dict[str, object]]:
+        """A policy that could not be loaded is no reason to send traffic elsewhere: the old one serves."""
         trouble = self._books.health()
         draining = self._admission.draining
-        status = "draining" if draining else "ready" if trouble is None else "degraded"
-        told = {
-            "status": status,
-            "policy": self._rules.hash,
+        is_well = trouble is None and self._helm.trouble is None
+        told: dict[str, object] = {
+            "status": "draining" if draining else "ready" if is_well else "degraded",
+            "policy": self._helm.current.hash,
+            "policy_files": self._helm.trouble or "ok",
+            "rollout": self._helm.stage,
             "ledger": trouble or "ok",
             "in_flight": self._admission.in_flight,
         }
@@ -84,7 +94,8 @@ class Wellbeing:
 async def running_service(settings: Settings, write: Callable[[bytes], object] | None) -> AsyncIterator[Service]:
     """Builds the service, and takes it down in the opposite order: the books are closed last."""
     clock = SystemClock()
-    rules = load(settings.policy, settings.models, settings.prices, today=datetime.now(UTC).date())
+    loader = Loader(settings.policy, settings.models, settings.prices, environment=environment(), clock=clock)
+    first = loader.load()  # before anything is opened: a wrong policy stops the start
     events = JsonEvents(write=write, clock=clock)
     async with AsyncExitStack() as stack:
         books = Books(settings.data_dir, clock)
@@ -99,109 +110,113 @@ async def running_service(settings: Settings, write: Callable[[bytes], object] |
             base_url=url, api_key=key, auth_token=settings.upstream_token, connections=settings.upstream_connections
         )
         stack.push_async_callback(upstream.close)
-        admission = Admission(settings.max_in_flight)
         attempts = Attempts(upstream=upstream, ledger=books, clock=clock)
         listening = Listening(attempts=attempts, clock=clock)
-        classifier = HaikuClassifier(
-            ask_model=listening.ask_model, rules=lambda: rules, verdicts=_verdicts(rules, clock), clock=clock
-        )
+        verdicts = MemoryVerdicts(clock, entries=first.current.policy.classifier.cache_entries)
+        classifier = HaikuClassifier(ask_model=listening.ask_model, verdicts=verdicts, clock=clock, events=events)
         stack.push_async_callback(classifier.close)
+        alarms, purse = Alarms(events=events, clock=clock), MemorySpend()
+        stack.push_async_callback(alarms.close)
+        switch = _Switch(verdicts, alarms, purse, settings.data_dir, clock)
+        helm = Helm(
+            load=lambda: switch.prepared(loader.load),
+            state=StateFile(settings.data_dir),
+            ledger=books,
+            telling=(events, alarms),
+            clock=clock,
+            switched=switch.to,
+        )
+        stack.callback(helm.close)
+        affording = Affording(purse=purse, warn=alarms.raise_)
+        admission = Admission(settings.max_in_flight)
         app = build_api(
-            front=Front(
-                keys=Keys(settings.callers, os.urandom(32)),
-                admission=admission,
-                clock=clock,
-                events=events,
-                body_limit_bytes=settings.body_limit_mb * 1024 * 1024,
-            ),
-            pipeline=_pipeline(rules, (classifier, listening), attempts, clock, events),
-            counting=Counting(rules=lambda: rules, upstream=upstream),
-            health=Wellbeing(rules=rules, books=books, admission=admission, events=events),
+            front=_front(settings, admission, clock, events),
+            pipeline=_pipeline((helm, events, books), (classifier, listening), attempts, affording, clock),
+            counting=Counting(rules=lambda: helm.current, upstream=upstream),
+            health=Wellbeing(helm=helm, books=books, admission=admission, events=events),
+            admin=(AdminKey(_admin_key(settings)), helm),
         )
-        yield Service(app=app, admission=admission, rules=rules, events=events, upstream_url=url)
+        beside = (helm.keep(), alarms.tell(), watching(lambda: helm.files, lambda: helm.reload("file"), events))
+        yield Service(app=app, admission=admission, helm=helm, events=events, upstream_url=url, beside=beside)
 
 
-def run(settings: Settings) -> int:
-    """Serve until told to stop; the exit code. Raises StartError."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
-    return 0
-
-
-async def _serve(settings: Settings) -> None:
-    write = sys.stdout.buffer.write if settings.log == "json" else None
-    async with running_service(settings, write) as service:
-        ground = Ground(
-            host=settings.host,
-            port=settings.port,
-            drain_s=settings.drain_s,
-            head_s=settings.head_timeout_s,
-            body_bytes_per_s=settings.body_min_bytes_per_s,
-        )
-        # What was built so far lives as long as the process: a full collection that walked it again and
-        # again would stop every request for a tenth of a second.
-        gc.collect()
-        gc.freeze()
-        flushing = asyncio.ensure_future(_flush_often())
-        try:
-            await serve(service.app, ground, service.admission, lambda port: _banner(settings, service, port))
-        except OSError as error:
-            raise StartError(
-                f"TIERWISE_PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}"
-            ) from None
-        finally:
-            flushing.cancel()
-            sys.stdout.flush()
-
-
-async def _flush_often() -> None:
-    """Log lines leave together, a few times a second: a write for each would cost more than the line."""
-    while True:
-        await asyncio.sleep(0.2)
-        sys.stdout.flush()
-
-
-def _verdicts(rules: Rulebook, clock: Clock) -> MemoryVerdicts | None:
-    classifier = rules.policy.classifier
-    if classifier.cache_s == 0:
-        return None
-    return MemoryVerdicts(clock, entries=classifier.cache_entries, keep_s=classifier.cache_s)
-
-
-def _pipeline(
-    rules: Rulebook,
-    listen: tuple[HaikuClassifier, Listening],
-    attempts: Attempts,
-    clock: Clock,
-    events: JsonEvents,
-) -> Pipeline:
-    pins = MemoryPins(clock)
-    return Pipeline(
-        rules=lambda: rules,
-        listen=listen,
-        pins=pins,
-        dispatch=Dispatch(attempts=attempts, clock=clock),
-        settling=Settling(pins=pins, clock=clock, events=events),
+def _front(settings: Settings, admission: Admission, clock: Clock, events: JsonEvents) -> Front:
+    return Front(
+        keys=Keys(settings.callers, os.urandom(32)),
+        admission=admission,
         clock=clock,
+        events=events,
+        body_limit_bytes=settings.body_limit_mb * 1024 * 1024,
     )
 
 
-def _banner(settings: Settings, service: Service, port: int) -> None:
-    """What a person sees first: where it is, what it asks, where the books are, and what to try."""
-    url = f"http://{settings.host}:{port}"
-    asks = service.upstream_url
-    if settings.uses_standin:
-        asks = f"the bundled stand-in at {asks} (no ANTHROPIC_API_KEY is set: nothing is real, nothing is billed)"
-    tell = [
-        f"Tierwise serves at {url}",
-        f"  policy    {service.rules.source} ({service.rules.hash})",
-        f"  asks      {asks}",
-        f"  ledger    {settings.data_dir.resolve()}",
-        *(f"  warning   {warning}" for warning in service.rules.warnings),
-        "Try:",
-        f'  curl -s {url}/complete -d \'{{"prompt":"What is the capital of France?"}}\'',
-        f'  curl -N {url}/complete -d \'{{"prompt":"Explain B-trees","stream":true}}\'',
-    ]
-    sys.stderr.write("\n".join(tell) + "\n")
-    sys.stderr.flush()
+class _Switch:
+    """What follows the policy that comes into force."""
+
+    def __init__(
+        self, verdicts: MemoryVerdicts, alarms: Alarms, purse: MemorySpend, data_dir: Path, clock: Clock
+    ) -> None:
+        self._verdicts = verdicts
+        self._alarms = alarms
+        self._purse = purse
+        self._data_dir = data_dir
+        self._clock = clock
+        self._budgets: dict[str, Budget] = {}
+        self._seeds: dict[Account, int] = {}
+        self._hook: tuple[str, str] | None = None
+        self._webhook: Webhook | None = None
+
+    def prepared(self, load: Callable[[], Policies]) -> Policies:
+        """Loads, and looks into the ledger for what a budget that is new had spent before. Not in the loop."""
+        loaded = load()
+        if loaded.current.policy.budgets != self._budgets:
+            self._seeds = seeds(loaded.current, self._clock.now_ms(), self._spent_since)
+        return loaded
+
+    def to(self, rules: Rulebook) -> None:
+        self._verdicts.resize(rules.policy.classifier.cache_entries)
+        if rules.webhook != self._hook:
+            self._hook = rules.webhook
+            self._webhook = Webhook(*rules.webhook, clock=self._clock) if rules.webhook is not None else None
+        self._alarms.follow(rules.policy.alerts, self._webhook)
+        self._budgets = rules.policy.budgets
+        for account, pico in self._seeds.items():
+            self._purse.seed(account, pico)
+        self._seeds = {}
+
+    def _spent_since(self, since_ms: int) -> Iterable[tuple[str, str | None, str | None, int]]:
+        return spent_by_caller(self._data_dir, since_ms)
+
+
+def _admin_key(settings: Settings) -> str:
+    """The setting, else a new key that only this user can read."""
+    if settings.admin is not None:
+        return settings.admin
+    secret = os.urandom(24).hex()
+    leave_key(settings.data_dir, secret)
+    return secret
+
+
+def _pipeline(
+    told: tuple[Helm, JsonEvents, Books],
+    listen: tuple[HaikuClassifier, Listening],
+    attempts: Attempts,
+    affording: Affording,
+    clock: Clock,
+) -> Pipeline:
+    pins = MemoryPins(clock)
+    helm, events, books = told
+    return Pipeline(
+        recalling=Recalling(steering=helm, pins=pins, clock=clock),
+        listen=listen,
+        affording=affording,
+        dispatch=Dispatch(attempts=attempts, clock=clock),
+        settling=Settling(
+            pins=pins,
+            clock=clock,
+            told=(events, books, helm),
+            shadowing=Shadowing(steering=helm, classifier=listen[0]),
+            affording=affording,
+        ),
+        clock=clock,
+    )

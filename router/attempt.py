@@ -122,10 +122,14 @@ class Attempts:
         self._ledger = ledger
         self._clock = clock
 
-    async def send(self, call: Call, row: LedgerRow, book: PriceBook) -> Running:
-        """Intent, then the call. A whole answer and a failure come back settled; a stream runs on."""
+    async def send(self, call: Call, row: LedgerRow, book: PriceBook, begun: list[Running]) -> Running:
+        """Intent, then the call. A whole answer and a failure come back settled; a stream runs on.
+
+        What was begun is in `begun` at once: when this is cancelled, it is all that the caller of it has.
+        """
         self._ledger.intend(row)
         running = Running(row, book, self._ledger, self._clock)
+        begun.append(running)
         try:
             running.answer = answer = await self._upstream.send(call)
         finally:

@@ -48,29 +48,27 @@ class Dispatch:
         self._attempts = attempts
         self._clock = clock
 
-    async def walk(self, story: Story, rungs: tuple[Rung, ...], first: Dressed) -> Ended:
-        """From the first rung to an answer, or to the reason why there is none."""
-        made: tuple[Running, ...] = ()
+    async def walk(self, story: Story, rungs: tuple[Rung, ...], first: Dressed, made: list[Running]) -> Ended:
+        """From the first rung to an answer, or to the reason why there is none. `made` grows on the way."""
         tried: tuple[Tried, ...] = ()
         rules, clock = story.rules.policy.fallbacks, self._clock
         while True:
             left_s = story.left_s(clock.monotonic())
             move = next_move(tried, len(rungs), rules, left_s, story.whole_s, clock.dice())
             if isinstance(move, Serve):
-                return Ended(attempts=made)
+                return Ended(attempts=tuple(made))
             if isinstance(move, Stop):
-                return Ended(attempts=made, stop=move)
+                return Ended(attempts=tuple(made), stop=move)
             if self._would_overspend(story, rungs, move, made):
-                return Ended(attempts=made, stop=Stop("another attempt could pass max_cost_usd", True))
+                return Ended(attempts=tuple(made), stop=Stop("another attempt could pass max_cost_usd", True))
             if move.wait_s > 0:
                 await clock.sleep(move.wait_s)
             dressed = first if move.rung == 0 else dress(story, rungs[move.rung])
-            running = await self._attempt(story, dressed, number=len(made) + 1)
-            made = (*made, running)
+            running = await self._attempt(story, dressed, made)
             ended = running.outcome or Outcome(kind=OutcomeKind.ANSWERED)
             tried = (*tried, Tried(rung=move.rung, outcome=ended))
 
-    def _would_overspend(self, story: Story, rungs: tuple[Rung, ...], move: Send, made: tuple[Running, ...]) -> bool:
+    def _would_overspend(self, story: Story, rungs: tuple[Rung, ...], move: Send, made: list[Running]) -> bool:
         """Attempts that may have been billed count against the caller's own limit."""
         limit = story.ask.words.max_cost_pico
         if limit is None or not made:
@@ -83,16 +81,16 @@ class Dispatch:
         tokens = max_tokens(story, dressed)
         return worst_pico(story.ask.facts, dressed.model, tokens, story.rules, story.started_ms)
 
-    async def _attempt(self, story: Story, dressed: Dressed, number: int) -> Running:
+    async def _attempt(self, story: Story, dressed: Dressed, made: list[Running]) -> Running:
         row = story.row(
             attempt_id=self._clock.new_id("att"),
-            number=number,
+            number=len(made) + 1,
             model=dressed.model,
             tier=dressed.tier,
             at_ms=self._clock.now_ms(),
         )
         row = msgspec.structs.replace(row, worst_pico=self._worst(story, dressed))
-        running = await self._attempts.send(self._call(story, dressed), row, story.rules.prices)
+        running = await self._attempts.send(self._call(story, dressed), row, story.rules.prices, made)
         answer = running.answer
         if running.outcome is not None or answer is None:
             return running

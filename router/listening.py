@@ -38,7 +38,7 @@ class Listening:
         deadline_s = rules.policy.classifier.deadline_ms / 1000
         call = Call(body=body, first_byte_s=deadline_s, idle_s=deadline_s, total_s=deadline_s)
         try:
-            running = await self._attempts.send(call, self._row(question, body, rules), rules.prices)
+            running = await self._attempts.send(call, self._row(question, body, rules), rules.prices, [])
         except RequestError:  # the books cannot be written: the request itself will say so
             return _unavailable("the ledger cannot be written")
         if question.request_id in self._spent:

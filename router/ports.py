@@ -10,7 +10,8 @@ from typing import Protocol
 
 import msgspec
 
-from .vocabulary import LedgerRow, Outcome, Reply, Verdict, Words
+from .decide.policy import Rulebook
+from .vocabulary import Ask, Audit, Caller, Decided, LedgerRow, Outcome, Reply, Verdict, Words
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +82,6 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     key: bytes  # what its verdict is remembered by
     tenant: str
     request_id: str
-    policy_hash: str
     words: Words = Words()
     within_s: float = 60.0  # of the caller's own time; the policy's deadline may be shorter
 
@@ -89,18 +89,19 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class Classifier(Protocol):
     """Names the task and the difficulty. Never raises; no answer in time is a Verdict too."""
 
-    async def listen(self, question: Question) -> Verdict: ...
+    async def listen(self, question: Question, rules: Rulebook) -> Verdict: ...
 
 
 class Ledger(Protocol):
-    """The books. Both calls are synchronous: the row is with the operating system on return.
+    """The books. Every call is synchronous: the row is with the operating system on return.
 
     `intend` raises RequestError(router_ledger_unavailable) when the books cannot be written.
-    `settle` never raises.
+    `settle` and `note` never raise.
     """
 
     def intend(self, row: LedgerRow) -> None: ...
     def settle(self, row: LedgerRow) -> None: ...
+    def note(self, record: Decided | Audit) -> None: ...
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +118,35 @@ class Pins(Protocol):
     def put(self, tenant: str, session: str, pin: Pin) -> None: ...
 
 
+class Steered(msgspec.Struct, frozen=True, kw_only=True):
+    """Which policy serves a request, and which one only decides beside it."""
+
+    rules: Rulebook
+    candidate: bool = False  # the candidate of a rollout serves it
+    shadow: Rulebook | None = None
+
+
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that was served, as guardrails and alarms look at it."""
+
+    candidate: bool = False
+    session: str = ""  # what broke together is one thing that broke
+    failed: bool = False  # nobody answered, and it was not the caller's doing
+    degraded: bool = False  # another model or a canned reply answered
+    refused: bool = False
+    truncated: bool = False
+    latency_ms: int = 0
+    cost_pico: int = 0
+
+
+class Steering(Protocol):
+    """Which policy serves whom. A request keeps the policy that it began with."""
+
+    def steer(self, ask: Ask, caller: Caller) -> Steered: ...
+    def watch(self, served: Watched) -> None: ...
+    def differed(self, shadow: str, differs: bool | None, words: str) -> None: ...  # None: cannot be known
+
+
 class Clock(Protocol):
     def now_ms(self) -> int: ...  # wall clock
     def monotonic(self) -> float: ...
@@ -130,3 +160,4 @@ class Events(Protocol):
 
     def request(self, fields: Mapping[str, object]) -> None: ...
     def count(self, name: str, label: str = "") -> None: ...
+    def say(self, event: str, **fields: object) -> None: ...  # a line about the service itself

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from .decide.budget import usd
+from .decide.choosing import answers_itself
 from .dispatch import Ended
 from .errors import CODES, RequestError
 from .serving import Served, attempt_words, choice_words, forwarded_headers, spent_pico, timing
@@ -84,13 +85,15 @@ def canned_events(message: dict[str, object], text: str) -> list[dict[str, objec
 
 
 def canned_receipt(story: Story, ended: Ended, now_s: float) -> dict[str, object]:
+    by_rule = answers_itself(story.rule)
+    reason = ended.stop.reason if ended.stop else "unknown"
     return {
         **choice_words(story),
         "attempts": [attempt_words(attempt) for attempt in ended.attempts],
         "served_by": "canned",
         "outcome": "canned",
-        "degraded": True,
-        "warnings": [f"no model answered: {ended.stop.reason if ended.stop else 'unknown'}"],
+        "degraded": not by_rule,
+        "warnings": [] if by_rule else [f"no model answered: {reason}"],
         "cost_usd": usd(spent_pico(story, ended)),
         "cost_exact": all(attempt.cost.exact for attempt in ended.attempts),
         "saved_usd": "0",

@@ -12,11 +12,13 @@ import msgspec
 
 from .attempt import Running
 from .decide.budget import usd
+from .decide.contract import broken
 from .decide.policy import Rulebook
 from .decide.price import cost
 from .dispatch import Ended
+from .ports import Watched
 from .story import Story
-from .vocabulary import Cost, LedgerRow, OutcomeKind, Usage
+from .vocabulary import ANSWERS, Cost, Door, LedgerRow, OutcomeKind, Usage
 
 K = OutcomeKind
 
@@ -69,7 +71,7 @@ def receipt(story: Story, ended: Ended, now_s: float) -> dict[str, object]:
     usage = running.reply.usage if running.reply is not None else Usage()
     spent = spent_pico(story, ended)
     exact = all(attempt.cost.exact for attempt in ended.attempts)
-    warning = WARNINGS.get(running.outcome.kind)
+    warnings = [WARNINGS.get(running.outcome.kind), _broken_promise(story, running)]
     return {
         **choice_words(story),
         "model": running.row.model,
@@ -78,13 +80,22 @@ def receipt(story: Story, ended: Ended, now_s: float) -> dict[str, object]:
         "served_by": "model",
         "outcome": running.outcome.kind.value,
         "degraded": len(ended.attempts) > 1 and running.row.model != story.chosen.model,
-        "warnings": [warning] if warning else [],
+        "warnings": [warning for warning in warnings if warning],
         "cost_usd": usd(spent),
         "cost_exact": exact,
         "saved_usd": usd(_dearest_pico(usage, story.rules, story.started_ms) - spent),
         "usage": msgspec.structs.asdict(usage),
         "timing": timing(story, running, now_s),
     }
+
+
+def _broken_promise(story: Story, running: Running) -> str | None:
+    """A whole answer on our own door is held against what its task promises; a stream has left already."""
+    if story.ask.door is not Door.COMPLETE or story.ask.facts.has_format or not running.whole:
+        return None
+    if running.outcome is None or running.outcome.kind is not K.ANSWERED:
+        return None
+    return broken(story.task.output, running.whole)
 
 
 def choice_words(story: Story) -> dict[str, object]:
@@ -95,7 +106,9 @@ def choice_words(story: Story) -> dict[str, object]:
         "model": chosen.model,
         "tier": chosen.tier,
         "task": chosen.task,
+        "rule": chosen.rule,
         "reason": chosen.reason,
+        "candidate": story.candidate,
         "verdict": None
         if verdict is None
         else {
@@ -113,6 +126,29 @@ def spent_pico(story: Story, ended: Ended) -> int:
     return story.verdict_pico + sum(attempt.cost.pico for attempt in ended.attempts)
 
 
+NOT_OURS = frozenset({K.BAD_REQUEST, K.TOO_LARGE, K.CALLER_GONE, K.DRAINING})
+
+
+def watched(story: Story, ended: Ended, served_by: str, now_s: float) -> Watched:
+    """What guardrails and alarms look at."""
+    last = ended.last
+    outcome = last.outcome if last is not None else None
+    kind = outcome.kind if outcome is not None else None
+    whole = served_by == "model" and kind in ANSWERS
+    swapped = last is not None and last.row.model != story.chosen.model
+    by_rule = story.rule is not None and last is None
+    return Watched(
+        candidate=story.candidate,
+        session=story.ask.words.session or story.ask.facts.session or "",
+        failed=not whole and served_by != "canned" and not by_rule and kind is not None and kind not in NOT_OURS,
+        degraded=(served_by == "canned" and not by_rule) or (whole and swapped),
+        refused=kind is K.REFUSED,
+        truncated=kind in (K.CUT_AT_MAX_TOKENS, K.CONTEXT_EXCEEDED),
+        latency_ms=round((now_s - story.started_s) * 1000),
+        cost_pico=spent_pico(story, ended),
+    )
+
+
 def timing(story: Story, running: Running | None, now_s: float) -> dict[str, object]:
     row = running.row if running is not None else None
     return {
@@ -123,10 +159,10 @@ def timing(story: Story, running: Running | None, now_s: float) -> dict[str, obj
     }
 
 
-def event(story: Story, ended: Ended | None, served_by: str, now_s: float) -> dict[str, object]:
+def event(story: Story, ended: Ended, served_by: str, now_s: float) -> dict[str, object]:
     """The one log line of a request: ids, names, figures. Never text, never a key."""
     words, chosen = story.ask.words, story.chosen
-    last = ended.last if ended is not None else None
+    last = ended.last
     return {
         "request_id": story.caller.request_id,
         "door": story.ask.door.value,
@@ -137,12 +173,14 @@ def event(story: Story, ended: Ended | None, served_by: str, now_s: float) -> di
         "task": chosen.task,
         "tier": chosen.tier,
         "model": chosen.model,
+        "rule": chosen.rule,
         "reason": chosen.reason,
+        "candidate": story.candidate,
         "verdict": story.verdict.source if story.verdict else None,
         "served_by": served_by,
-        "stop": ended.stop.reason if ended is not None and ended.stop is not None else None,
-        "attempts": len(ended.attempts) if ended is not None else 0,
-        "cost_usd": usd(spent_pico(story, ended) if ended is not None else story.verdict_pico),
+        "stop": ended.stop.reason if ended.stop is not None else None,
+        "attempts": len(ended.attempts),
+        "cost_usd": usd(spent_pico(story, ended)),
         "policy": story.rules.hash,
         **_of_the_row(None if last is None else last.row),
         **timing(story, last, now_s),
@@ -153,7 +191,7 @@ def _of_the_row(row: LedgerRow | None) -> dict[str, object]:
     """What the last attempt adds to the log line; without one, nobody was asked."""
     if row is None:
         figures = dict.fromkeys(("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"), 0)
-        return {"outcome": "caller_gone", "stop_reason": None, "upstream_request_id": None, **figures}
+        return {"outcome": "nothing_sent", "stop_reason": None, "upstream_request_id": None, **figures}
     return {
         "tier": row.tier,
         "model": row.model,

@@ -25,7 +25,7 @@ PREFIX = "TIERWISE_"
 API = "https://api.anthropic.com"
 ENV_FILE = Path(".env")
 SECRET_CHARACTERS_MIN = 16
-SECRETS = frozenset({"keys", "api_key", "auth_token"})
+SECRETS = frozenset({"keys", "admin_key", "api_key", "auth_token"})
 _TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SENDABLE = re.compile(r"[!-~]+")  # what a header can carry, without spaces
 BUNDLED_POLICY = Path(__file__).resolve().parent.parent / "policies" / "default.yaml"
@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     models: Path | None = None
     prices: Path | None = None
     keys: SecretStr = SecretStr("")
+    admin_key: SecretStr | None = None
     body_limit_mb: Annotated[int, Field(ge=1, le=64)] = 32
     drain_s: Annotated[float, Field(ge=0, le=600)] = 30.0
     max_in_flight: Annotated[int, Field(ge=1, le=100_000)] = 2000
@@ -82,9 +83,19 @@ class Settings(BaseSettings):
         return _plain(self.anthropic.auth_token)
 
     @property
+    def admin(self) -> str | None:
+        return _plain(self.admin_key)
+
+    @property
     def callers(self) -> Mapping[str, str]:
         """Secret to tenant; empty is open to everybody on this machine."""
         return {secret: name for name, secret in _pairs(self.keys)}
+
+
+def environment(env_file: Path | None = ENV_FILE) -> dict[str, str]:
+    """What a policy's `${NAME}` may name: the environment, and `.env` where it says nothing."""
+    in_file = dotenv_values(env_file, interpolate=False) if env_file is not None and env_file.is_file() else {}
+    return {name: value for name, value in in_file.items() if value is not None} | dict(os.environ)
 
 
 def load_settings(env_file: Path | None = ENV_FILE, **given: object) -> Settings:
@@ -132,6 +143,11 @@ def _wrong_keys(settings: Settings) -> list[str]:
             problems.append(
                 f"TIERWISE_KEYS: pair {number}: expected a secret of {SECRET_CHARACTERS_MIN} or more visible characters"
             )
+    admin = settings.admin
+    if admin is not None and (len(admin) < SECRET_CHARACTERS_MIN or not _SENDABLE.fullmatch(admin)):
+        problems.append(f"TIERWISE_ADMIN_KEY: expected {SECRET_CHARACTERS_MIN} or more visible characters")
+    if admin is not None and admin in {secret for _, secret in pairs}:
+        problems.append("TIERWISE_ADMIN_KEY: is also a caller's key in TIERWISE_KEYS; a caller must not be an admin")
     if len({secret for _, secret in pairs}) < len(pairs):
         problems.append("TIERWISE_KEYS: two callers have the same secret, so nobody could tell them apart")
     if not pairs and not _is_loopback(settings.host):

@@ -10,14 +10,19 @@ from collections.abc import AsyncGenerator
 import msgspec
 
 from . import refusing, serving
+from .affording import Affording
 from .decide import pin
 from .decide.budget import usd
+from .decide.fallback import Stop
+from .deciding import decided
 from .dispatch import Ended
-from .ports import Clock, Events, Pin, Pins
+from .errors import RequestError
+from .ports import Clock, Events, Ledger, Pin, Pins, Steering
 from .relay import relay
 from .serving import Served
+from .shadowing import Shadowing
 from .story import Story
-from .vocabulary import Door, Outcome
+from .vocabulary import Door, Dressed, Outcome
 from .wire.reply import with_router
 from .wire.sse import encode
 
@@ -30,10 +35,37 @@ LONGEST_STREAM_S = 3600.0
 class Settling:
     """Turns the end of the walk into what the door writes."""
 
-    def __init__(self, *, pins: Pins, clock: Clock, events: Events) -> None:
+    def __init__(
+        self,
+        *,
+        pins: Pins,
+        clock: Clock,
+        told: tuple[Events, Ledger, Steering],
+        shadowing: Shadowing,
+        affording: Affording,
+    ) -> None:
         self._pins = pins
         self._clock = clock
-        self._events = events
+        self._events, self._ledger, self._steering = told
+        self._affording = affording
+        self._shadowing = shadowing
+
+    def note(self, story: Story, dressed: Dressed | None) -> None:
+        """What was decided, into the books, before anything is sent; and what the shadow would have decided."""
+        self._ledger.note(decided(story, dressed))
+        self._shadowing.follow(story)
+
+    def by_rule(self, story: Story) -> Served:
+        """The answer of a rule that answers by itself. Raises RequestError for one that refuses."""
+        self.note(story, None)
+        rule = story.rule
+        assert rule is not None, "a rule answers"
+        ended = Ended(attempts=(), stop=Stop(f"the rule {rule.name} answers", True))
+        if rule.canned is None:
+            self.tell(story, ended, "rule")
+            raise RequestError("router_refused", rule.refuse or "a rule of the policy refuses this request")
+        self.tell(story, ended, "canned")
+        return self._canned(story, ended, rule.canned.replace("{request_id}", story.caller.request_id))
 
     def settle(self, story: Story, ended: Ended) -> Served:
         if ended.stop is not None:
@@ -51,8 +83,21 @@ class Settling:
             body = with_router(body, msgspec.json.encode(receipt))
         return Served(status=200, headers=(JSON, *headers), body=body)
 
-    def tell(self, story: Story, ended: Ended | None, served_by: str) -> None:
-        self._events.request(serving.event(story, ended, served_by, self._clock.monotonic()))
+    def out_of_budget(self, story: Story) -> Served:
+        """The canned reply where a budget is spent. Raises RequestError where there is none for this door."""
+        self.note(story, None)
+        ended = Ended(attempts=(), stop=Stop(story.broke or "a budget is spent", True))
+        text = refusing.canned_text(story)
+        self.tell(story, ended, "nobody" if text is None else "canned")
+        if text is None:
+            raise RequestError("router_budget", story.broke or "a budget is spent")
+        return self._canned(story, ended, text)
+
+    def tell(self, story: Story, ended: Ended, served_by: str) -> None:
+        now_s = self._clock.monotonic()
+        self._events.request(serving.event(story, ended, served_by, now_s))
+        self._steering.watch(serving.watched(story, ended, served_by, now_s))
+        self._affording.settle(story, serving.spent_pico(story, ended))
 
     def _headers(self, story: Story, ended: Ended) -> list[tuple[str, str]]:
         answer = ended.answered.answer
@@ -95,11 +140,15 @@ class Settling:
 
     def _canned(self, story: Story, ended: Ended, text: str) -> Served:
         message = refusing.canned_message(text, story.caller.request_id)
-        receipt = refusing.canned_receipt(story, ended, self._clock.monotonic())
         headers = (("x-router-fallback", "canned"), ("x-router-attempts", str(len(ended.attempts))))
+        receipt = None
+        if story.ask.door is Door.COMPLETE:
+            receipt = refusing.canned_receipt(story, ended, self._clock.monotonic())
         if story.ask.facts.stream:
             return Served(status=200, headers=(*SSE, *headers), chunks=_canned_stream(message, text, receipt))
-        body = with_router(msgspec.json.encode(message), msgspec.json.encode(receipt))
+        body = msgspec.json.encode(message)
+        if receipt is not None:
+            body = with_router(body, msgspec.json.encode(receipt))
         return Served(status=200, headers=(JSON, *headers), body=body)
 
     def _remember(self, story: Story, ended: Ended) -> None:
@@ -117,9 +166,12 @@ def _router_event(fields: dict[str, object]) -> bytes:
 
 
 async def _canned_stream(
-    message: dict[str, object], text: str, receipt: dict[str, object]
+    message: dict[str, object], text: str, receipt: dict[str, object] | None
 ) -> AsyncGenerator[bytes, None]:
-    yield _router_event(receipt)
+    own_words = b"" if receipt is None else _router_event(receipt)
+    if own_words:
+        yield own_words
     for event in refusing.canned_events(message, text):
         yield encode(str(event["type"]), msgspec.json.encode(event))
-    yield _router_event(receipt)
+    if own_words:
+        yield own_words

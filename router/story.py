@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import msgspec
 
-from .decide.policy import Rulebook, Task
+from .decide.choosing import Known
+from .decide.policy import Rule, Rulebook, Task
+from .decide.spend import Account
 from .vocabulary import Ask, Caller, Choice, Door, LedgerRow, Verdict
 
 # The Messages API's own ceiling: what its clients wait for when nobody says otherwise.
@@ -23,12 +25,24 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     rules: Rulebook
     started_s: float  # monotonic
     started_ms: int  # wall clock
-    task_named: str | None = None
+    candidate: bool = False  # the candidate of a rollout serves it
+    shadow: Rulebook | None = None  # a candidate that only decides beside it
+    rule: Rule | None = None  # the policy's rule that it meets
+    texts: tuple[tuple[str, bool], ...] = ()  # what rules asked of the text, and the answers
+    task_named: str | None = None  # by the caller, else by the rule
     lane: str | None = None  # the conversation's name in memory
+    pinned: str | None = None  # the tier that the conversation is on
     verdict: Verdict | None = None
     verdict_s: float = 0.0  # how long listening took
     verdict_pico: int = 0  # what it cost this request
     choice: Choice | None = None
+    pots: tuple[Account, ...] = ()  # the budgets that it draws from
+    hold: object = None  # what is held of them
+    broke: str | None = None  # why a canned reply answers: a budget is spent
+
+    @property
+    def known(self) -> Known:
+        return Known(facts=self.ask.facts, rule=self.rule, task=self.task_named, pinned=self.pinned)
 
     @property
     def chosen(self) -> Choice:

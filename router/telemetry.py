@@ -31,6 +31,10 @@ _HELP = {
     "refusals": "Requests that were refused before anything was sent, by code.",
     "attempts": "Calls to the API for answers.",
     "tokens": "Tokens of answers, by class.",
+    "classifier_audits": "Remembered verdicts that were asked anew, by what came out.",
+    "shadow": "Requests that a candidate in the shadow decided too, by whether it differed.",
+    "alerts": "Alerts that were raised, by kind.",
+    "reloads": "Policies that were loaded while serving, by how that ended.",
     "stalled_readers": "Connections that were ended because their reader took nothing.",
     "lost_lines": "Log lines that could not be written.",
 }

@@ -25,13 +25,15 @@ DOCS = tuple(path for path in source.files(ROOT) if path.suffix == ".md")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SDK_SETTINGS = frozenset({"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL"})
 
-EXAMPLES = frozenset({"policies/mine.yaml"})  # files that a reader is told to make
+EXAMPLES = frozenset(
+    {"policies/mine.yaml", "policies/routes.yaml", "routes.yaml"}
+)  # files that a reader is told to make
 FILE = re.compile(
     r"`((?:router|tests|docs|policies|evals|\.ci)/(?:[\w./-]*\.\w+|[\w./-]*/|run)|[\w-]+\.(?:lock|toml|yaml)|Makefile|Dockerfile)`"
 )
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 SETTING = re.compile(r"\bTIERWISE_[A-Z][A-Z_]*[A-Z]\b")
-TARGET = re.compile(r"(?:^|[`\s])make ([a-z]+)(?=[`\s]|$)", re.MULTILINE)
+TARGET = re.compile(r"(?:^|[`\s])make ([a-z-]+)(?=[`\s]|$)", re.MULTILINE)
 VERB = re.compile(r"(?:^\s*|`|/)tierwise ([a-z]+)\b", re.MULTILINE)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -52,7 +54,7 @@ def documents() -> pytest.MarkDecorator:
 
 @documents()
 def test_every_make_target_that_is_named_exists(path: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set() == named(TARGET, code(path.read_text(encoding="utf-8"))) - targets
 
 

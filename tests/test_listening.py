@@ -14,9 +14,7 @@ from .rulebooks import default_rules
 from .worlds import ListLedger, ScriptedAnswer, ScriptedClock, ScriptedUpstream, answered, failed
 
 RULES = default_rules()
-QUESTION = Question(
-    text="What?", key=b"k", tenant="acme", request_id="req_1", policy_hash="p", words=Words(feature="chat", user="u")
-)
+QUESTION = Question(text="What?", key=b"k", tenant="acme", request_id="req_1", words=Words(feature="chat", user="u"))
 SAID = '{"task": "question", "difficulty": "simple"}'
 
 

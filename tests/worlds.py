@@ -11,16 +11,32 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import msgspec
 
+from router.affording import Affording
 from router.attempt import Attempts
 from router.decide.policy import Rulebook
 from router.dispatch import Dispatch
 from router.errors import Broken
 from router.listening import Listening
 from router.memory.pins import MemoryPins
+from router.memory.spend import MemorySpend
 from router.pipeline import Pipeline
-from router.ports import Call, Question
+from router.ports import Call, Question, Steered, Watched
+from router.recalling import Recalling
 from router.settling import Settling
-from router.vocabulary import ANSWERS, Billed, LedgerRow, Outcome, OutcomeKind, Reply, Verdict
+from router.shadowing import Shadowing
+from router.vocabulary import (
+    ANSWERS,
+    Ask,
+    Audit,
+    Billed,
+    Caller,
+    Decided,
+    LedgerRow,
+    Outcome,
+    OutcomeKind,
+    Reply,
+    Verdict,
+)
 from router.wire.reading import Reading
 from router.wire.reply import outcome_kind, read_reply
 from router.wire.sse import Splitter, encode
@@ -177,6 +193,7 @@ class ListLedger:
     def __init__(self) -> None:
         self.intents: list[LedgerRow] = []
         self.rows: list[LedgerRow] = []
+        self.notes: list[Decided | Audit] = []
 
     def intend(self, row: LedgerRow) -> None:
         self.intents.append(row)
@@ -184,29 +201,57 @@ class ListLedger:
     def settle(self, row: LedgerRow) -> None:
         self.rows.append(row)
 
+    def note(self, record: Decided | Audit) -> None:
+        self.notes.append(record)
+
 
 class SaidVerdict:
     """A classifier that always says the same."""
 
     def __init__(self, verdict: Verdict) -> None:
         self.questions: list[Question] = []
+        self.then: Verdict | None = None  # from the second question on
         self._verdict = verdict
 
-    async def listen(self, question: Question) -> Verdict:
+    async def listen(self, question: Question, _rules: Rulebook) -> Verdict:
         self.questions.append(question)
-        return self._verdict
+        return self.then if self.then is not None and len(self.questions) > 1 else self._verdict
 
 
 class ListEvents:
     def __init__(self) -> None:
         self.requests: list[Mapping[str, object]] = []
         self.counts: list[tuple[str, str]] = []
+        self.said: list[tuple[str, Mapping[str, object]]] = []
 
     def request(self, fields: Mapping[str, object]) -> None:
         self.requests.append(fields)
 
     def count(self, name: str, label: str = "") -> None:
         self.counts.append((name, label))
+
+    def say(self, event: str, **fields: object) -> None:
+        self.said.append((event, fields))
+
+
+class FixedSteering:
+    """One policy for everybody, maybe with another in its shadow."""
+
+    def __init__(self, rules: Callable[[], Rulebook]) -> None:
+        self.shadow: Rulebook | None = None
+        self.candidate = False
+        self.watched: list[Watched] = []
+        self.differences: list[tuple[str, bool | None, str]] = []
+        self._rules = rules
+
+    def steer(self, _ask: Ask, _caller: Caller) -> Steered:
+        return Steered(rules=self._rules(), shadow=self.shadow, candidate=self.candidate)
+
+    def watch(self, served: Watched) -> None:
+        self.watched.append(served)
+
+    def differed(self, shadow: str, differs: bool | None, words: str) -> None:
+        self.differences.append((shadow, differs, words))
 
 
 class World:
@@ -227,11 +272,21 @@ class World:
         self.pins = MemoryPins(self.clock)
         attempts = Attempts(upstream=self.upstream, ledger=self.ledger, clock=self.clock)
         self.listening = Listening(attempts=attempts, clock=self.clock)
+        self.steering = FixedSteering(rules)
+        self.spend = MemorySpend()
+        self.warned: list[tuple[str, str]] = []
+        affording = Affording(purse=self.spend, warn=lambda kind, words: self.warned.append((kind, words)))
         self.pipeline = Pipeline(
-            rules=rules,
+            recalling=Recalling(steering=self.steering, pins=self.pins, clock=self.clock),
             listen=(self.classifier, self.listening),
-            pins=self.pins,
+            affording=affording,
             dispatch=Dispatch(attempts=attempts, clock=self.clock),
-            settling=Settling(pins=self.pins, clock=self.clock, events=self.events),
+            settling=Settling(
+                pins=self.pins,
+                clock=self.clock,
+                told=(self.events, self.ledger, self.steering),
+                shadowing=Shadowing(steering=self.steering, classifier=self.classifier),
+                affording=affording,
+            ),
             clock=self.clock,
         )

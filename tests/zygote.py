@@ -11,7 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
-import router.app
+import router.cli.serve
 from router.settings import load_settings
 
 
@@ -25,7 +25,7 @@ def serve(port: str, data_dir: str, upstream: str) -> None:
         "ANTHROPIC_API_KEY": "test-key",
     }
     os.chdir(Path(data_dir).parent)
-    os._exit(router.app.run(load_settings()))
+    os._exit(router.cli.serve.run(load_settings()))
 
 
 def main() -> None:

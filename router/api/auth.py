@@ -29,7 +29,7 @@ class Keys:
         """Raises RequestError(router_key_invalid), the same for a missing, a malformed and a wrong key."""
         if not self._tenants:
             return Caller(tenant=LOCAL, request_id=request_id)
-        tenant = self._tenants.get(self._digest(_presented(headers)))
+        tenant = self._tenants.get(self._digest(presented(headers)))
         if tenant is None:
             raise RequestError(
                 "router_key_invalid",
@@ -41,7 +41,7 @@ class Keys:
         return hashlib.blake2b(secret.encode(), key=self._pepper, digest_size=32).digest()
 
 
-def _presented(headers: Mapping[str, str]) -> str:
+def presented(headers: Mapping[str, str]) -> str:
     """The one key that was sent; empty when there is none."""
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     token = bearer.strip() if scheme.lower() == "bearer" else ""

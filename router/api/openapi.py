@@ -187,6 +187,12 @@ def _get(name: str, summary: str, *statuses: int, media_type: str = "application
     return {"get": {"operationId": name, "summary": summary, "responses": responses}}
 
 
+def _admin(method: str, name: str, summary: str, *statuses: int) -> Schema:
+    """A path that asks for the admin key, and changes the service, or tells of it."""
+    told = _get(name, f"{summary} Asks for the admin key.", 403, *statuses)["get"]
+    return {method: {**told, "security": [{"admin": []}]}}
+
+
 def _open(path: Schema) -> Schema:
     """A path that asks for no key."""
     return {method: {**operation, "security": []} for method, operation in path.items()}
@@ -213,6 +219,10 @@ DOCUMENT = msgspec.json.encode(
             "/explain": _post("explain", "The whole decision, without the call.", "Complete", "Object"),
             "/v1/models": _get("models", "The models, and `claude-auto`.", 401),
             "/v1/models/{name}": {**_get("model", "One model.", 401, 404), "parameters": [_NAMED]},
+            "/admin/policy": _admin("get", "policy", "Which policy serves, and how a rollout does."),
+            "/admin/reload": _admin("post", "reload", "Load the policy's files anew.", 422),
+            "/admin/rollout/promote": _admin("post", "promote", "Serve everybody with the candidate.", 409),
+            "/admin/rollout/abort": _admin("post", "abort", "Serve everybody with the current policy.", 409),
             "/health/live": _open(_get("live", "Does the process answer?")),
             "/health/ready": _open(_READY),
             "/metrics": _open(_get("metrics", "Counters, as Prometheus reads them.", media_type="text/plain")),
@@ -223,6 +233,7 @@ DOCUMENT = msgspec.json.encode(
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                "admin": {"type": "apiKey", "in": "header", "name": "x-api-key"},
             },
         },
     }

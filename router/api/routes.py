@@ -18,6 +18,7 @@ from ..errors import RequestError
 from ..serving import Served
 from ..vocabulary import Ask, Caller
 from ..wire.ask import read_complete, read_counted, read_messages
+from .admin import Administers, AdminKey, admin_routes
 from .door import Door, Front, log_fault
 from .failures import allowed, answer, of_the_framework
 from .openapi import DOCUMENT
@@ -58,7 +59,9 @@ class Opened(Response[bytes]):
         return self._door
 
 
-def build_api(*, front: Front, pipeline: Handles, counting: Counts, health: Health) -> Litestar:
+def build_api(
+    *, front: Front, pipeline: Handles, counting: Counts, health: Health, admin: tuple[AdminKey, Administers]
+) -> Litestar:
     """The ASGI application."""
 
     async def explain_it(ask: Ask, caller: Caller) -> Served:
@@ -90,7 +93,12 @@ def build_api(*, front: Front, pipeline: Handles, counting: Counts, health: Heal
         return Opened(explain_door)
 
     return Litestar(
-        route_handlers=[complete, messages, count_tokens, explain, *_models(front, counting), *_about(front, health)],
+        route_handlers=[
+            *(complete, messages, count_tokens, explain),
+            *_models(front, counting),
+            *_about(front, health),
+            *admin_routes(*admin, front.clock),
+        ],
         exception_handlers={Exception: _refused(front)},
         openapi_config=None,
         logging_config=None,

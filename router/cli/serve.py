@@ -1,18 +1,27 @@
 """`tierwise serve`: the service, until it is told to stop.
 
-Rule: options over settings, a banner, and nothing else; the service is built in app.py.
+Rule: options over settings, a banner, signals, and what runs beside the requests; the service is built in app.py.
 """
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import logging
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
+import uvloop
 
-from ..app import run
-from ..settings import load_settings
+from ..api.server import Ground
+from ..api.server import serve as serve_app
+from ..app import Service, running_service
+from ..errors import RequestError, StartError
+from ..settings import Settings, load_settings
 
 
 @click.command()
@@ -30,3 +39,83 @@ def serve(**given: Any) -> None:
     """
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     sys.exit(run(settings))
+
+
+def run(settings: Settings) -> int:
+    """Serve until told to stop; the exit code. Raises StartError."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    write = sys.stdout.buffer.write if settings.log == "json" else None
+    async with running_service(settings, write) as service:
+        ground = Ground(
+            host=settings.host,
+            port=settings.port,
+            drain_s=settings.drain_s,
+            head_s=settings.head_timeout_s,
+            body_bytes_per_s=settings.body_min_bytes_per_s,
+        )
+        # What was built so far lives as long as the process: a full collection that walked it again and
+        # again would stop every request for a tenth of a second.
+        gc.collect()
+        gc.freeze()
+        beside = [asyncio.ensure_future(one) for one in (_flush_often(), *service.beside)]
+        _reload_on_signal(service)
+        try:
+            await serve_app(service.app, ground, service.admission, lambda port: _banner(settings, service, port))
+        except OSError as error:
+            raise StartError(
+                f"TIERWISE_PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+            ) from None
+        finally:
+            for one in beside:
+                one.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            sys.stdout.flush()
+
+
+async def _flush_often() -> None:
+    """Log lines leave together, a few times a second: a write for each would cost more than the line."""
+    while True:
+        await asyncio.sleep(0.2)
+        sys.stdout.flush()
+
+
+def _reload_on_signal(service: Service) -> None:
+    """SIGHUP loads the policy anew; a wrong one is told where all trouble is told."""
+
+    async def reload() -> None:
+        with suppress(RequestError):
+            await service.helm.reload("signal")
+
+    def on_signal() -> None:
+        task = asyncio.ensure_future(reload())
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    running: set[asyncio.Task[None]] = set()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
+
+
+def _banner(settings: Settings, service: Service, port: int) -> None:
+    """What a person sees first: where it is, what it asks, where the books are, and what to try."""
+    url = f"http://{settings.host}:{port}"
+    asks = service.upstream_url
+    if settings.uses_standin:
+        asks = f"the bundled stand-in at {asks} (no ANTHROPIC_API_KEY is set: nothing is real, nothing is billed)"
+    tell = [
+        f"Tierwise serves at {url}",
+        f"  policy    {service.helm.current.source} ({service.helm.current.hash})",
+        f"  asks      {asks}",
+        f"  ledger    {settings.data_dir.resolve()}",
+        *(f"  warning   {warning}" for warning in service.helm.current.warnings),
+        "Try:",
+        f'  curl -s {url}/complete -d \'{{"prompt":"What is the capital of France?"}}\'',
+        f'  curl -N {url}/complete -d \'{{"prompt":"Explain B-trees","stream":true}}\'',
+    ]
+    sys.stderr.write("\n".join(tell) + "\n")
+    sys.stderr.flush()

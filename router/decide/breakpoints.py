@@ -25,7 +25,7 @@ def marks(facts: Facts, fields: Mapping[str, msgspec.Raw], model: Model, rules: 
     """One mark at the end of tools + system, when they are long enough and nobody marked anything."""
     if rules.marks == "off" or facts.marks > 0:
         return ()
-    if (facts.tools_bytes + facts.system_bytes) // BYTES_PER_TOKEN < model.cache_minimum:
+    if (facts.tools_bytes + facts.system_bytes) // BYTES_PER_TOKEN < max(model.cache_minimum, rules.min_tokens or 0):
         return ()
     try:
         edit = _on_system(fields) if facts.system_bytes else _on_tools(fields)

@@ -95,7 +95,7 @@ REACTIONS: dict[OutcomeKind, Reaction] = {
 
 
 def ladder(choice: Choice, facts: Facts, words: Words, rules: Rulebook) -> tuple[Rung, ...]:
-    """The models that may be asked, in order: the chosen one, those above it, those below it.
+    """The models that may be asked, in order: the chosen one, its siblings, the tiers above it, those below it.
 
     A model that the caller named is never swapped. A running conversation only climbs: a model
     below could not read the thinking that the history carries.
@@ -107,9 +107,21 @@ def ladder(choice: Choice, facts: Facts, words: Words, rules: Rulebook) -> tuple
     ceiling = rules.policy.fallbacks.ceiling
     top = len(order) - 1 if ceiling is None else max(order.index(ceiling), order.index(choice.tier))
     lowest = order.index(choice.tier) if facts.turns > 1 or facts.has_thinking_blocks else 0
-    others = (tier for tier in tiers_from(choice.tier, rules)[1:] if lowest <= order.index(tier) <= top)
-    rungs = (Rung(rules.ids[rules.policy.tiers[tier].model], tier) for tier in others)
-    return (first, *(rung for rung in rungs if fits(facts, rung.model, rules) is None))
+    others = (
+        tier
+        for tier in tiers_from(choice.tier, rules)[1:]
+        if lowest <= order.index(tier) <= top and not rules.policy.tiers[tier].only_by_name
+    )
+    rungs = [rung for tier in (choice.tier, *others) for rung in _rungs_of(tier, rules)]
+    # The choice may be a sibling already, or a model that a rule named: it is asked first, and once.
+    fitting = (rung for rung in rungs if rung.model != first.model and fits(facts, rung.model, rules) is None)
+    return (first, *fitting)
+
+
+def _rungs_of(tier: str, rules: Rulebook) -> tuple[Rung, ...]:
+    """The tier's own model, then its siblings."""
+    part = rules.policy.tiers[tier]
+    return tuple(Rung(rules.ids[name], tier) for name in (part.model, *part.siblings))
 
 
 def next_move(

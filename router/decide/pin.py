@@ -1,6 +1,6 @@
 """Keeping a conversation on its model: switching throws the prompt cache away and drops thinking.
 
-Rule: pure. A pinned conversation moves upward when a verdict asks for more, and never down.
+Rule: pure. A pinned conversation moves upward when a verdict or a rule asks for more, and never down.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def hold(choice: Choice, pinned_tier: str | None, facts: Facts, rules: Rulebook)
         return choice
     if choice.tier is None or choice.tier == pinned_tier:
         return choice
-    judged = choice.verdict is not None and choice.verdict.difficulty is not None
+    judged = choice.rule is not None or (choice.verdict is not None and choice.verdict.difficulty is not None)
     above = rules.tier_order.index(choice.tier) > rules.tier_order.index(pinned_tier)
     if judged and above:
         return msgspec.structs.replace(choice, reason=f"{choice.reason}; moved up from {pinned_tier}")

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import msgspec
 
 from ..errors import RequestError
-from ..vocabulary import Ask, Choice, Edit, Facts
+from ..vocabulary import Ask, Choice, Door, Edit, Facts
+from .contract import format_of
 from .policy import Model, Rulebook, Tier
 from .price import input_estimate
 
@@ -69,7 +70,8 @@ def shape(ask: Ask, choice: Choice, rules: Rulebook) -> tuple[Edit, ...]:
             )
         if finding is not None:
             edits.append(finding)
-    return (*edits, *_of_the_tier(fit, edits))
+    edits += _of_the_tier(fit, edits)
+    return _promised(ask, choice, rules, edits)
 
 
 def _model(facts: Facts, model: str) -> tuple[Edit, ...]:
@@ -88,14 +90,35 @@ def _of_the_task(ask: Ask, choice: Choice, rules: Rulebook) -> tuple[Edit, ...]:
     return tuple(edits)
 
 
+def _promised(ask: Ask, choice: Choice, rules: Rulebook, edits: list[Edit]) -> tuple[Edit, ...]:
+    """The edits, with the format that the task promises beside whatever else `output_config` holds by now."""
+    wanted = (
+        format_of(rules.tasks[choice.task].output) if ask.door is Door.COMPLETE and not ask.facts.has_format else None
+    )
+    if wanted is None or not rules.models[choice.model].structured_outputs:
+        return tuple(edits)
+    before = [edit for edit in edits if edit.key == "output_config"]
+    others = tuple(edit for edit in edits if edit.key != "output_config")
+    config = _config(ask.fields, before) | {"format": _raw(wanted)}
+    why = "; ".join([*(edit.why for edit in before), f"what the task {choice.task} promises"])
+    return (*others, Edit(key="output_config", value=_raw(config), why=why))
+
+
+def _config(fields: Mapping[str, msgspec.Raw], before: list[Edit]) -> dict[str, msgspec.Raw]:
+    """`output_config` as it is after these edits."""
+    if before:
+        last = before[-1].value
+        return {} if last is None else _OBJECT.decode(last)
+    return {} if "output_config" not in fields else _OBJECT.decode(fields["output_config"])
+
+
 def _of_the_tier(fit: Fit, edits: list[Edit]) -> tuple[Edit, ...]:
     """The tier's own effort and thinking, where the request says nothing of its own."""
     if fit.tier is None:
         return ()
     said, wanted = [], fit.tier.effort
     if wanted is not None and fit.facts.effort is None and wanted in fit.model.effort:
-        config = {} if "output_config" not in fit.fields else _OBJECT.decode(fit.fields["output_config"])
-        config["effort"] = _raw(wanted)
+        config = _config(fit.fields, []) | {"effort": _raw(wanted)}
         said.append(Edit(key="output_config", value=_raw(config), why="the tier's effort"))
     edited = any(edit.key == "thinking" for edit in edits)
     if fit.tier.thinking == "off" and fit.facts.thinking is None and not edited:

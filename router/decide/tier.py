@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from ..errors import RequestError
 from ..vocabulary import Choice, Difficulty, Facts, Verdict, Words
-from .policy import Rulebook
+from .evidence import pick
+from .policy import Rule, Rulebook
 from .shape import fits
 
 NAME_LOOKED_AT = 64  # characters of a wrong name: comparing is quadratic
@@ -34,7 +35,7 @@ def named(facts: Facts, task: str | None, rules: Rulebook) -> Choice | None:
         return None
     task = task or rules.default_task
     if facts.model in rules.policy.tiers:
-        model = rules.ids[rules.policy.tiers[facts.model].model]
+        model = _model_of(facts.model, rules)
         return Choice(tier=facts.model, model=model, task=task, reason=f"the caller asked for tier {facts.model}")
     model_id = rules.ids.get(facts.model)
     if model_id is None:
@@ -48,27 +49,74 @@ def named(facts: Facts, task: str | None, rules: Rulebook) -> Choice | None:
     )
 
 
+def placed(rule: Rule, facts: Facts, task: str | None, rules: Rulebook) -> Choice | None:
+    """The choice that a rule makes by naming a tier or a model; None when it only names the task."""
+    if rule.tier is None and rule.model is None:
+        return None
+    name = task or rules.default_task
+    if rule.model is not None:
+        model = rules.ids[rule.model]
+        tier = rules.tier_of_model.get(model)
+        return Choice(
+            tier=tier, model=model, task=name, rule=rule.name, reason=f"the rule {rule.name} sends it to {model}"
+        )
+    assert rule.tier is not None, "one of the two is named"
+    tier, reason = _that_fits(rule.tier, f"the rule {rule.name} sends it to {rule.tier}", facts, rules)
+    return Choice(tier=tier, model=_model_of(tier, rules), task=name, rule=rule.name, reason=reason)
+
+
 def needs_verdict(task: str | None, rules: Rulebook) -> bool:
     """Could any verdict change where the request goes or what it is called?"""
     if not rules.policy.classifier.enabled:
         return False
     if task is None:
         return True
+    if pick(task, None, rules) is not None or _without_evidence(task, rules) is not None:
+        return False
     return len({_tier_for(task, difficulty, rules) for difficulty in Difficulty}) > 1
 
 
 def choose(facts: Facts, task: str | None, verdict: Verdict, rules: Rulebook) -> Choice:
-    """The tier of the verdict, within the cap; the policy's default where there is none."""
+    """The tier that is measured to do the task, else the verdict's, within the cap; else the default."""
     name = task or verdict.task or rules.default_task
-    if verdict.difficulty is None:
-        tier, reason = _without_difficulty(name, verdict, rules)
-    else:
-        tier = _tier_for(name, verdict.difficulty, rules)
-        reason = f"{name}, {verdict.difficulty.value.replace('_', ' ')}: the policy sends it to {tier}"
-        tier, reason = _capped(tier, reason, rules)
+    tier, reason = _wanted(name, task, verdict, rules)
     tier, reason = _that_fits(tier, reason, facts, rules)
-    model = rules.ids[rules.policy.tiers[tier].model]
-    return Choice(tier=tier, model=model, task=name, reason=reason, verdict=verdict)
+    return Choice(tier=tier, model=_model_of(tier, rules), task=name, reason=reason, verdict=verdict)
+
+
+def _wanted(name: str, task: str | None, verdict: Verdict, rules: Rulebook) -> tuple[str, str]:
+    if task or verdict.task:
+        # A prompt can talk a classifier into a task: what it alone named stays below the cap.
+        picked = pick(name, None if task else rules.policy.classifier.cap_tier, rules)
+        if picked is not None:
+            return picked.tier, picked.reason
+        if (instead := _without_evidence(name, rules)) is not None:
+            return instead
+    if verdict.difficulty is None:
+        return _without_difficulty(name, verdict, rules)
+    tier = _tier_for(name, verdict.difficulty, rules)
+    reason = f"{name}, {verdict.difficulty.value.replace('_', ' ')}: the policy sends it to {tier}"
+    return _capped(tier, reason, rules)
+
+
+def _without_evidence(task: str, rules: Rulebook) -> tuple[str, str] | None:
+    """Where the policy trusts measurements only, what it does without them; None: the difficulty decides."""
+    wanted = rules.policy.routes
+    if wanted.without == "difficulty" or not wanted.enabled:
+        return None
+    if wanted.without == "default":
+        return rules.default_tier, f"{task} is not measured: the policy's default tier {rules.default_tier}"
+    top = rules.policy.classifier.cap_tier or _highest(rules)
+    return top, f"{task} is not measured: the highest tier that a verdict can reach, {top}"
+
+
+def _highest(rules: Rulebook) -> str:
+    tiers = [tier for tier in rules.tier_order if not rules.policy.tiers[tier].only_by_name]
+    return tiers[-1] if tiers else rules.tier_order[-1]
+
+
+def _model_of(tier: str, rules: Rulebook) -> str:
+    return rules.ids[rules.policy.tiers[tier].model]
 
 
 def tiers_from(tier: str, rules: Rulebook) -> tuple[str, ...]:
@@ -101,6 +149,8 @@ def _capped(tier: str, reason: str, rules: Rulebook) -> tuple[str, str]:
 def _that_fits(tier: str, reason: str, facts: Facts, rules: Rulebook) -> tuple[str, str]:
     """The nearest tier whose model takes the request's parameters; the same tier when none does."""
     for candidate in tiers_from(tier, rules):
+        if candidate != tier and rules.policy.tiers[candidate].only_by_name:
+            continue
         obstacle = fits(facts, rules.ids[rules.policy.tiers[candidate].model], rules)
         if obstacle is None and candidate == tier:
             return tier, reason

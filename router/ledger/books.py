@@ -18,7 +18,7 @@ from ..ports import Clock
 from ..vocabulary import LedgerRow
 from .journal import FOLDER, Journal, put_away, segments
 from .lock import DirectoryLock
-from .records import latest, pack
+from .records import Note, Record, latest, pack
 from .sqlite import FILE, SqliteStore
 from .store import Store, StoreFailed
 
@@ -58,7 +58,8 @@ class Books:
         self._lock = DirectoryLock(data_dir)
         self._waiting_max = waiting_max
         self._commit_every_s = commit_every_s
-        self._waiting: deque[tuple[int, LedgerRow]] = deque()  # with the journal segment that holds the row
+        self.lost_notes = 0  # that neither the journal nor the store took
+        self._waiting: deque[tuple[int, Record]] = deque()  # with the journal segment that holds the record
         self._changed = threading.Condition()
         self._hurry = False
         self._closing = False
@@ -104,6 +105,13 @@ class Books:
             if not self._append(row, record):
                 self._enqueue(row)
 
+    def note(self, note: Note) -> None:
+        """What was decided, or changed. Never raises: no request is lost for a note, only the note."""
+        note, record = pack(note)
+        with self._changed:
+            if len(self._waiting) >= 2 * self._waiting_max or not self._append(note, record):
+                self.lost_notes += 1
+
     def flush(self, within_s: float = FLUSH_S) -> bool:
         """Wait until everything so far is in the store; false when it did not get there in time."""
         with self._changed:
@@ -137,7 +145,7 @@ class Books:
                 self._journal.release(before=self._journal.number + 1)
         self._let_go()
 
-    def _append(self, row: LedgerRow, record: bytes) -> bool:
+    def _append(self, row: Record, record: bytes) -> bool:
         try:
             self._journal.append(record)
         except OSError as error:
@@ -148,7 +156,7 @@ class Books:
         self._enqueue(row)
         return True
 
-    def _enqueue(self, row: LedgerRow) -> None:
+    def _enqueue(self, row: Record) -> None:
         self._waiting.append((self._journal.number, row))
         if len(self._waiting) == 1:
             self._changed.notify_all()
@@ -157,7 +165,7 @@ class Books:
         """The journal's rows into the store; what was begun and not ended costs at most its worst."""
         left = list(segments(self._data_dir / FOLDER))
         for segment in left:
-            self._store.put(latest(segment.rows).values())
+            self._store.put(latest(segment.rows).values(), segment.notes)
         unknown = self._store.end_intents()
         for segment in left:
             put_away(segment)
@@ -187,7 +195,8 @@ class Books:
         with self._changed:
             batch = [row for _, row in islice(self._waiting, BATCH_MAX)]
         try:
-            self._store.put(latest(batch).values())
+            rows = latest([row for row in batch if isinstance(row, LedgerRow)])
+            self._store.put(rows.values(), [note for note in batch if not isinstance(note, LedgerRow)])
         except StoreFailed as error:
             self._store_trouble = error
             return False

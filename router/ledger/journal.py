@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from ..vocabulary import LedgerRow
-from .records import unpack
+from .records import Note, unpack
 
 FOLDER = "journal"
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -30,6 +30,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     rows: list[LedgerRow]
     damaged_bytes: int
+    notes: list[Note] = []
 
 
 class Journal:
@@ -94,8 +95,10 @@ def segments(folder: Path) -> Iterator[Segment]:
             data = path.read_bytes()
         except FileNotFoundError:
             continue
-        rows, damaged_bytes = unpack(data)
-        yield Segment(path=path, rows=rows, damaged_bytes=damaged_bytes)
+        records, damaged_bytes = unpack(data)
+        rows = [record for record in records if isinstance(record, LedgerRow)]
+        notes = [record for record in records if not isinstance(record, LedgerRow)]
+        yield Segment(path=path, rows=rows, damaged_bytes=damaged_bytes, notes=notes)
 
 
 def put_away(segment: Segment) -> None:

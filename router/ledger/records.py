@@ -1,20 +1,27 @@
-"""A ledger row as bytes and back: the framing that lets a reader tell a whole record from a torn one.
+"""What the ledger keeps, as bytes and back: the framing that lets a reader tell a whole record from a torn one.
 
-Rule: pure. A record is a mark, the payload's length, its CRC-32 and the row in MessagePack, by field
-name, so that a later version still reads it. The mark holds bytes that no UTF-8 text can hold:
-whatever a user calls himself, it never looks like the start of a record.
+Rule: pure. A record is a mark that tells its kind, the payload's length, its CRC-32 and the payload in
+MessagePack, by field name, so that a later version still reads it. A mark holds bytes that no UTF-8 text
+can hold: whatever a user calls himself, it never looks like the start of a record.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from typing import Any, TypeVar
 
 import msgspec
 
-from ..vocabulary import LedgerRow
+from ..vocabulary import Audit, Decided, LedgerRow
+
+Note = Decided | Audit
+Record = LedgerRow | Decided | Audit
+Kept = TypeVar("Kept", bound=Record)
 
 MARK = b"\xff\xfeTW"
+BEGINNING = MARK[:3]  # of every mark
+MARKS: dict[type[Any], bytes] = {LedgerRow: MARK, Decided: b"\xff\xfeTD", Audit: b"\xff\xfeTA"}
 INTENT = "intent"  # LedgerRow.billed of an attempt that has not ended
 INTEGER_MAX = 2**63 - 1  # SQLite's, and Postgres's bigint
 PAYLOAD_MAX_BYTES = 64 * 1024
@@ -23,34 +30,34 @@ OUT_OF_RANGE = "a figure was out of range"
 
 _HEAD = struct.Struct("<4sII")
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(LedgerRow).decode
+_DECODERS = {mark: msgspec.msgpack.Decoder(kind).decode for kind, mark in MARKS.items()}
 
 
-def pack(row: LedgerRow) -> tuple[LedgerRow, bytes]:
-    """The row as it can be stored (nearly always itself), and its record."""
+def pack(record: Kept) -> tuple[Kept, bytes]:
+    """What can be stored of it (nearly always itself), and its bytes."""
     try:
-        payload = _encode(row)
+        payload = _encode(record)
     except (UnicodeEncodeError, OverflowError):
-        row = storable(row)
-        payload = _encode(row)
+        record = _plain(record)
+        payload = _encode(record)
     if len(payload) > PAYLOAD_MAX_BYTES:
-        row = storable(row, TEXT_MAX_CHARS)
-        payload = _encode(row)
-    return row, _HEAD.pack(MARK, len(payload), zlib.crc32(payload)) + payload
+        record = _short(record)
+        payload = _encode(record)
+    return record, _HEAD.pack(MARKS[type(record)], len(payload), zlib.crc32(payload)) + payload
 
 
-def unpack(data: bytes) -> tuple[list[LedgerRow], int]:
+def unpack(data: bytes) -> tuple[list[Record], int]:
     """Every whole record of a segment, and how many bytes in it are damaged.
 
     An unfinished record at the very end is no damage: nobody was ever told that it was written.
     """
-    rows: list[LedgerRow] = []
+    rows: list[Record] = []
     damaged_bytes = 0
     at = good_until = 0
     while at < len(data):
         row, end = _record(data, at)
         if row is None:
-            found = data.find(MARK, at + 1)
+            found = data.find(BEGINNING, at + 1)
             at = len(data) if found < 0 else found
             continue
         damaged_bytes += at - good_until
@@ -88,17 +95,50 @@ def latest(rows: list[LedgerRow]) -> dict[str, LedgerRow]:
     return by_attempt
 
 
-def _record(data: bytes, at: int) -> tuple[LedgerRow | None, int]:
+def _plain(record: Any) -> Any:
+    """With what no encoding takes written differently."""
+    if isinstance(record, LedgerRow):
+        return storable(record)
+    return msgspec.convert(_spelt(msgspec.to_builtins(record)), type(record))
+
+
+def _spelt(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case int() if abs(value) > INTEGER_MAX:
+            return INTEGER_MAX if value > 0 else -INTEGER_MAX
+        case dict():
+            return {_spelt(name): _spelt(child) for name, child in value.items()}
+        case list() | tuple():
+            return [_spelt(child) for child in value]
+        case _:
+            return value
+
+
+def _short(record: Any) -> Any:
+    """Without what can be long: that it was decided, or changed, is worth more than every word of it."""
+    match record:
+        case LedgerRow():
+            return storable(record, TEXT_MAX_CHARS)
+        case Decided(reason=reason):
+            return msgspec.structs.replace(record, headers=(), texts=(), edits=(), reason=reason[:TEXT_MAX_CHARS])
+        case Audit(diff=diff, detail=detail):
+            kept = PAYLOAD_MAX_BYTES // 16
+            return msgspec.structs.replace(record, diff=diff[:kept], detail=detail[:kept])
+
+
+def _record(data: bytes, at: int) -> tuple[Record | None, int]:
     """The record that begins here and where it ends, or None."""
     start = at + _HEAD.size
     if len(data) < start:
         return None, at
     mark, length, checksum = _HEAD.unpack_from(data, at)
     payload = data[start : start + length] if length <= PAYLOAD_MAX_BYTES else b""
-    if mark != MARK or len(payload) != length or zlib.crc32(payload) != checksum:
+    if mark not in _DECODERS or len(payload) != length or zlib.crc32(payload) != checksum:
         return None, at
     try:
-        return _decode(payload), start + length
+        return _DECODERS[mark](payload), start + length
     except msgspec.MsgspecError:
         return None, at
 
@@ -106,6 +146,6 @@ def _record(data: bytes, at: int) -> tuple[LedgerRow | None, int]:
 def _is_unfinished(tail: bytes) -> bool:
     """Whether this is nothing, or the beginning of a record that was never finished."""
     if len(tail) < _HEAD.size:
-        return tail[: len(MARK)] == MARK[: len(tail)]
+        return any(tail[: len(mark)] == mark[: len(tail)] for mark in _DECODERS)
     mark, length, _ = _HEAD.unpack_from(tail)
-    return bool(mark == MARK and len(tail) - _HEAD.size < length <= PAYLOAD_MAX_BYTES)
+    return bool(mark in _DECODERS and len(tail) - _HEAD.size < length <= PAYLOAD_MAX_BYTES)

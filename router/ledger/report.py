@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import apsw
 import msgspec
@@ -75,7 +75,7 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
 def spending(data_dir: Path, by: Dimension = "model", since_ms: int = 0) -> Spending:
     """Everything from `since_ms` on. Raises NoLedger."""
     key = "date(at_ms / 1000, 'unixepoch')" if by == "day" else by
-    found = _query(data_dir, _GROUPED.format(key=key, tokens=_TOKEN_SUMS), (since_ms,))
+    found = query(data_dir, _GROUPED.format(key=key, tokens=_TOKEN_SUMS), (since_ms,))
     total = Sums()
     groups: dict[str | None, Sums] = {}
     for name, *figures in found:
@@ -86,7 +86,7 @@ def spending(data_dir: Path, by: Dimension = "model", since_ms: int = 0) -> Spen
 
 def rows(data_dir: Path) -> list[LedgerRow]:
     """Every row, oldest first. Raises NoLedger."""
-    found = _query(data_dir, f"SELECT {_COLUMNS} FROM attempts ORDER BY at_ms, attempt_id", ())  # noqa: S608  as above
+    found = query(data_dir, f"SELECT {_COLUMNS} FROM attempts ORDER BY at_ms, attempt_id", ())  # noqa: S608  as above
     return [msgspec.convert(dict(zip(COLUMNS, row, strict=True)), LedgerRow) for row in found]
 
 
@@ -109,17 +109,26 @@ def _add(sums: Sums, figures: Sequence[int | str]) -> None:
         sums.unknown_pico += (worst_high << 32) + worst_low if in_flight else (cost_high << 32) + cost_low
 
 
-def _query(data_dir: Path, select: str, bindings: tuple[int, ...]) -> list[tuple[str, ...]]:
+def query(data_dir: Path, select: str, bindings: tuple[int | str, ...]) -> list[tuple[Any, ...]]:
+    """What a SELECT finds, over `attempts` (the journal's rows included) and `ledger.*`. Raises NoLedger."""
+    connection, _ = opened(data_dir)
+    try:
+        return [tuple(row) for row in connection.execute(_ATTEMPTS + select, bindings)]
+    except (apsw.Error, OSError) as error:
+        raise NoLedger(f"the ledger {data_dir / FILE} cannot be read: {error}") from error
+
+
+def opened(data_dir: Path) -> tuple[apsw.Connection, list[LedgerRow]]:
+    """The ledger, to be read only, and the journal's rows. Raises NoLedger."""
     path = data_dir / FILE
     if not path.is_file():
         raise NoLedger(
             f"there is no ledger in {data_dir.absolute()}: `tierwise serve` makes it when it first starts; "
             "name another place with --data-dir or TIERWISE_DATA_DIR"
         )
-    pending = [row for segment in segments(data_dir / FOLDER) for row in segment.rows]
     try:
-        connection = _open(path, latest(pending).values())
-        return [tuple(row) for row in connection.execute(_ATTEMPTS + select, bindings)]
+        pending = [row for segment in segments(data_dir / FOLDER) for row in segment.rows]
+        return _open(path, latest(pending).values()), pending
     except (apsw.Error, OSError) as error:
         raise NoLedger(f"the ledger {path} cannot be read: {error}") from error
 

@@ -7,19 +7,21 @@ Every commit is synced to the disk before it counts.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import apsw
 import msgspec
 
 from ..errors import StartError
-from ..vocabulary import LedgerRow
-from .records import INTENT, storable
+from ..vocabulary import Audit, Decided, LedgerRow
+from .records import INTENT, Note, storable
 from .store import StoreFailed
 
 FILE = "ledger.sqlite"
+Work = tuple[str, list[Any]]  # a statement, and what is bound to it each time
 COLUMNS = LedgerRow.__struct_fields__
 # quick_check reads the whole file. Up to this size that is well under a second at start; above it a
 # restart would be held up, and a damaged page is still noticed when it is read or written.
@@ -44,13 +46,29 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX attempts_request ON attempts (request_id);
     CREATE INDEX attempts_open ON attempts (billed) WHERE billed = 'intent';
     """,
+    """
+    CREATE TABLE decisions (
+        at_ms INTEGER, request_id TEXT, data BLOB, PRIMARY KEY (at_ms, request_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX decisions_request ON decisions (request_id);
+    CREATE TABLE audit (
+        audit_id TEXT PRIMARY KEY, at_ms INTEGER, who TEXT, action TEXT, old_hash TEXT, new_hash TEXT, diff TEXT,
+        detail TEXT
+    );
+    CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows stay'); END;
+    CREATE TRIGGER audit_is_not_removed BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows stay'); END;
+    """,
 )
+AUDIT_COLUMNS = Audit.__struct_fields__
 
 _CHANGED = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
 _PUT = (
     f"INSERT INTO attempts ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "  # noqa: S608  our own names
     f"ON CONFLICT (attempt_id) DO UPDATE SET {_CHANGED} WHERE excluded.billed <> '{INTENT}'"
 )
+_DECIDE = "INSERT OR IGNORE INTO decisions (at_ms, request_id, data) VALUES (?, ?, ?)"
+_AUDIT = f"INSERT OR IGNORE INTO audit VALUES ({', '.join('?' * len(AUDIT_COLUMNS))})"  # noqa: S608  as above
+_encode = msgspec.msgpack.Encoder().encode
 _END_INTENTS = "UPDATE attempts SET billed = 'unknown', outcome = 'unknown', cost_pico = worst_pico, cost_note = ?"
 
 
@@ -88,14 +106,17 @@ class SqliteStore:
             self.close()
             raise
 
-    def put(self, rows: Collection[LedgerRow]) -> None:
+    def put(self, rows: Collection[LedgerRow], notes: Collection[Note] = ()) -> None:
+        decided = [(note.at_ms, note.request_id, _encode(note)) for note in notes if isinstance(note, Decided)]
+        changed = [msgspec.structs.astuple(note) for note in notes if isinstance(note, Audit)]
+        noted: list[Work] = [(_DECIDE, decided), (_AUDIT, changed)]
         try:
-            self._commit(_PUT, [msgspec.structs.astuple(row) for row in rows])
+            self._commit([(_PUT, [msgspec.structs.astuple(row) for row in rows]), *noted])
         except OverflowError:  # a figure that no database takes; rare enough to look at every row
-            self._commit(_PUT, [msgspec.structs.astuple(storable(row)) for row in rows])
+            self._commit([(_PUT, [msgspec.structs.astuple(storable(row)) for row in rows]), *noted])
 
     def end_intents(self) -> int:
-        return self._commit(f"{_END_INTENTS} WHERE billed = '{INTENT}'", [(UNKNOWN_NOTE,)])
+        return self._commit([(f"{_END_INTENTS} WHERE billed = '{INTENT}'", [(UNKNOWN_NOTE,)])])
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -103,13 +124,14 @@ class SqliteStore:
             with suppress(apsw.Error):  # only the log's merging into the file can fail here, and it is kept then
                 connection.close()
 
-    def _commit(self, statement: str, bindings: list[tuple[object, ...]]) -> int:
+    def _commit(self, work: Sequence[Work]) -> int:
         connection = self._connection
         assert connection is not None, "opened before it is written to"
         before = connection.total_changes()
         try:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(statement, bindings)
+            for statement, bindings in work:
+                connection.executemany(statement, bindings)
             connection.execute("COMMIT")
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise StoreFailed(damaged(self._path, error), lasting=True) from error

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ..errors import TierwiseError
 from ..vocabulary import LedgerRow
+from .records import Note
 
 
 class StoreFailed(TierwiseError):
@@ -21,9 +22,12 @@ class StoreFailed(TierwiseError):
 
 
 class Store(Protocol):
-    """Rows by attempt id. Writing is idempotent, and an ended row is never replaced by an intent."""
+    """Rows by attempt id. Writing is idempotent, and an ended row is never replaced by an intent.
+
+    Notes, of decisions and of changes, are only ever added.
+    """
 
     def open(self) -> None: ...  # raises StartError
-    def put(self, rows: Collection[LedgerRow]) -> None: ...  # all or none, durable on return
+    def put(self, rows: Collection[LedgerRow], notes: Collection[Note] = ()) -> None: ...  # all or none, durable
     def end_intents(self) -> int: ...  # every open intent becomes `unknown` at its worst cost
     def close(self) -> None: ...

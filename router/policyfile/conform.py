@@ -61,6 +61,8 @@ class _Walk:
                 return self._dict(node, kind, where, key)
             case inspect.VarTupleType():
                 return self._items(node, kind, where)
+            case inspect.AnyType():
+                return _anything(node)
             case _:
                 return self._scalar(node, kind, where)
 
@@ -69,7 +71,7 @@ class _Walk:
         return UNUSABLE
 
     def _optional(self, node: Node, kind: inspect.UnionType, where: str, key: Spot) -> object:
-        if _is_null(node):
+        if is_null(node):
             return None
         (present,) = (option for option in kind.types if not isinstance(option, inspect.NoneType))
         return self.value(node, present, where, key)
@@ -110,6 +112,8 @@ class _Walk:
         return data if len(data) >= (kind.min_length or 0) else UNUSABLE
 
     def _items(self, node: Node, kind: inspect.VarTupleType, where: str) -> object:
+        if isinstance(node, Scalar) and not is_null(node) and _is_word(kind.item_type):
+            node = Items(node.spot, [node])  # a single text is a list of one
         if not isinstance(node, Items):
             return self._wrong(node.spot, f"{where} takes a list, such as [a, b], not {_shape(node)}")
         values = [self.value(item, kind.item_type, f"an entry of {where}", item.spot) for item in node.values]
@@ -123,11 +127,39 @@ class _Walk:
         return value
 
 
+def _anything(node: Node) -> object:
+    """Plain data of whatever type it is written as: a JSON Schema, the body of a test's request."""
+    match node:
+        case Mapping():
+            return {name: _anything(child) for name, (_, child) in node.pairs.items()}
+        case Items():
+            return [_anything(child) for child in node.values]
+        case _:
+            return _resolved(node)
+
+
+def _resolved(node: Scalar) -> object:
+    """A scalar by the core schema of YAML."""
+    if not node.plain:
+        return node.text
+    if _NULL.fullmatch(node.text):
+        return None
+    if _INT.fullmatch(node.text):
+        return int(node.text)
+    if _FLOAT.fullmatch(node.text) and math.isfinite(float(node.text)):
+        return float(node.text)
+    return _BOOL.get(node.text, node.text)
+
+
+def _is_word(kind: inspect.Type) -> bool:
+    return isinstance(_bare(kind), inspect.StrType | inspect.LiteralType)
+
+
 def _bare(kind: inspect.Type) -> inspect.Type:
     return _bare(kind.type) if isinstance(kind, inspect.Metadata) else kind
 
 
-def _is_null(node: Node) -> bool:
+def is_null(node: Node) -> bool:
     return isinstance(node, Scalar) and node.plain and _NULL.fullmatch(node.text) is not None
 
 
@@ -200,7 +232,7 @@ def _expected(kind: inspect.Type) -> str:
 
 def _shape(node: Node) -> str:
     match node:
-        case Scalar() if _is_null(node):
+        case Scalar() if is_null(node):
             return "nothing (remove the key to keep its default)"
         case Scalar():
             return quoted(node.text)
@@ -211,7 +243,7 @@ def _shape(node: Node) -> str:
 
 
 def _cure(node: Node, kind: inspect.Type) -> str:
-    if not isinstance(node, Scalar) or _is_null(node):
+    if not isinstance(node, Scalar) or is_null(node):
         return ""
     if isinstance(kind, inspect.LiteralType):
         return nearest(node.text, [str(value) for value in kind.values])

@@ -13,6 +13,7 @@ from typing import get_args
 import msgspec
 
 from ..decide.policy import Catalogue, EffortLevel, Model, Policy, PriceBook, Rates, Tier
+from ..vocabulary import Difficulty
 from .catalogue import can_stop_thinking, day_of, ids_of
 from .document import Mapping, find
 from .report import Page, Report, listed, nearest, quoted
@@ -35,6 +36,14 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     prices_name: str
     catalogue_root: Mapping
     catalogue_page: Page
+
+    @property
+    def tasks(self) -> list[str]:
+        """The names of the tasks: the one that every policy has, where it names none."""
+        return list(self.policy.tasks) or [GENERAL]
+
+    def id_of(self, model: str) -> str | None:
+        return ids_of(self.catalogue).get(model)
 
 
 def cross_check(sources: Sources, today: date | None, report: Report) -> None:
@@ -63,6 +72,7 @@ class _CrossCheck:
         self._canned()
         self._prices()
         self._order_of_tiers()
+        self._unreached_tiers()
 
     def _names(self, section: str) -> list[str]:
         named = self._sources.root.pairs.get(section)
@@ -102,6 +112,10 @@ class _CrossCheck:
         if name in RESERVED_TIERS or (means is not None and means != self._ids.get(tier.model)):
             taken = f"the model `{means}`" if means else "a request that the router places"
             self._error(("tiers", name), f"a tier cannot be called `{name}`: that already names {taken}", key=True)
+        for number, sibling in enumerate(tier.siblings):
+            self._model(("tiers", name, "siblings", number), sibling)
+            if self._ids.get(sibling) == self._ids.get(tier.model):
+                self._error(("tiers", name, "siblings", number), f"`{sibling}` is the tier's own model; name another")
         model = self._model(("tiers", name, "model"), tier.model)
         if model is None:
             return
@@ -126,9 +140,12 @@ class _CrossCheck:
     def _tier_names(self) -> None:
         """Each place that names a tier names one that is there."""
         for path, name in self._named_tiers():
+            part = self._policy.tiers.get(name)
             if name not in self._tiers:
                 known = listed(self._tiers)
                 self._error(path, f"no tier is called `{name}`{nearest(name, self._tiers)}; the tiers are: {known}")
+            elif part is not None and part.only_by_name and path[-1] not in ("cap_tier", "ceiling"):
+                self._error(path, f"the tier `{name}` is `only_by_name`: nothing but a caller or a rule may lead to it")
 
     def _named_tiers(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         policy = self._policy
@@ -205,3 +222,16 @@ class _CrossCheck:
             if before is not None and rates.output < before[1].output:
                 self._warn(("tiers", name), f"the tier `{name}` is cheaper than `{before[0]}` above it: cheapest first")
             before = (name, rates)
+
+    def _unreached_tiers(self) -> None:
+        """A tier that no verdict, rule, measurement, default or fallback leads to is there by mistake."""
+        policy, tiers = self._policy, list(self._policy.tiers)
+        open_tiers = [name for name in tiers if not policy.tiers[name].only_by_name]
+        named = {tier for _, tier in self._named_tiers()} | {rule.tier for rule in policy.rules if rule.tier}
+        ceiling = policy.fallbacks.ceiling
+        climbed = tiers if ceiling is None or ceiling not in tiers else tiers[: tiers.index(ceiling) + 1]
+        by_difficulty = set(open_tiers[:3]) if len(policy.difficulty) < len(Difficulty) else set()
+        for name in tiers:
+            if name not in named | set(climbed) | by_difficulty and name in open_tiers:
+                message = f"nothing leads to the tier `{name}`; say `only_by_name: true` if callers are to name it"
+                self._warn(("tiers", name), message)

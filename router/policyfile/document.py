@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from .report import Page, Report, Spot
 
-BYTES_MAX = 256 * 1024
+BYTES_MAX = 1024 * 1024
 DEPTH_MAX = 32
 
 
@@ -98,7 +98,9 @@ def _text(path: Path, report: Report) -> str | None:
         report.error(page, Spot(0, 0), f"cannot be read: {problem.strerror or problem}")
         return None
     if len(body) > BYTES_MAX:
-        report.error(page, Spot(0, 0), f"is larger than {BYTES_MAX // 1024} KiB, the most a policy file may have")
+        report.error(
+            page, Spot(0, 0), f"is larger than {BYTES_MAX // (1024 * 1024)} MB, the most a policy file may have"
+        )
         return None
     try:
         return body.decode("utf-8-sig")

@@ -1,4 +1,4 @@
-"""The three files put together: one checked, frozen Rulebook with every default filled in.
+"""A policy's files put together: one checked, frozen Rulebook with every default filled in.
 
 Rule: what a policy leaves out is decided here and nowhere else, so that a decision never has to ask
 whether something is set.
@@ -7,42 +7,82 @@ whether something is set.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping as AnyMapping
 from datetime import date
 from pathlib import Path
 
 import msgspec
 
-from ..decide.policy import Catalogue, Policy, PriceBook, Rulebook, Task
+from ..decide.policy import Catalogue, Measured, Policy, Rulebook, Task
+from ..decide.rules import compiled
 from ..errors import PolicyError
 from ..vocabulary import Difficulty
 from .catalogue import ids_of, read_catalogue
 from .conform import conform
 from .crosschecks import GENERAL, Sources, cross_check
 from .document import read
+from .environment import filled_in
+from .extending import extended
+from .guardchecks import check_guards, check_use
+from .measurements import in_force, read_routes
 from .pricelist import read_prices
 from .report import Report
+from .rulechecks import check_rules
 
 # Beside the package: the repository's root in a checkout, the application's folder in a container.
 BUNDLED = Path(__file__).resolve().parents[2] / "policies"
 DEFAULT_POLICY = BUNDLED / "default.yaml"
+PRESETS = BUNDLED / "presets"
 
 DEADLINE_S = {"interactive": 60.0, "background": 300.0, "batch": 600.0}
 
 
 def load(
-    policy: Path, models: Path | None = None, prices: Path | None = None, *, today: date | None = None
+    policy: Path,
+    models: Path | None = None,
+    prices: Path | None = None,
+    *,
+    today: date | None = None,
+    environment: AnyMapping[str, str] | None = None,
+    used: AnyMapping[str, tuple[int, int]] | None = None,
 ) -> Rulebook:
-    """The rulebook of a policy file; raises PolicyError with every problem of all three files.
+    """The rulebook of a policy file; raises PolicyError with every problem of all its files.
 
     `models` and `prices` default to the files beside the policy, else to the bundled ones. `today`
-    turns on what depends on the day: models that retired, or soon will.
+    turns on what depends on the day: models that retired, or soon will. `environment` fills in
+    `${NAME}` (None leaves secrets and hosts alone). `used` is what the ledger says of each task:
+    how many answers, and the longest in tokens.
     """
     report = Report()
+    beside = (models or _beside(policy, "models.yaml"), prices or _beside(policy, "prices.yaml"))
+    sources, base = _sources(policy, beside, report)
+    routes_path = policy.parent / "routes.yaml"
+    routes = read_routes(routes_path, report) if routes_path.exists() else None
+    cross_check(sources, today, report)
+    check_rules(sources, report)
+    check_guards(sources, environment, report)
+    check_use(sources, used or {}, report)
+    evidence = {} if routes is None else in_force(routes, sources, report)
+    report.raise_errors()
+    return _rulebook(
+        sources,
+        routes=evidence,
+        webhook=_webhook(sources.policy, environment),
+        files=tuple(str(path) for path in (policy, base, *beside, routes_path) if path is not None),
+        warnings=report.warnings,
+    )
+
+
+def _sources(policy: Path, beside: tuple[Path, Path], report: Report) -> tuple[Sources, Path | None]:
+    """The policy, what it extends, the models and the prices, each checked in itself. Raises PolicyError."""
     page, root = read(policy, report)
+    base = None
+    if root is not None:
+        page, root, base = extended(policy, root, page, PRESETS, report)
     record = None if root is None else conform(root, Policy, page, report)
-    models_page, models_root, catalogue = read_catalogue(models or _beside(policy, "models.yaml"), report)
+    models_page, models_root, catalogue = read_catalogue(beside[0], report)
     aliases = {} if catalogue is None else ids_of(catalogue)
-    prices_page, book = read_prices(prices or _beside(policy, "prices.yaml"), aliases, report)
+    prices_page, book = read_prices(beside[1], aliases, report)
     if record is None or root is None or catalogue is None or models_root is None or book is None:
         assert report.errors, "a file that came to nothing must say why"
         raise PolicyError(report.errors)
@@ -56,9 +96,15 @@ def load(
         catalogue_root=models_root,
         catalogue_page=models_page,
     )
-    cross_check(sources, today, report)
-    report.raise_errors()
-    return _rulebook(record, catalogue, book, source=str(policy), warnings=report.warnings)
+    return sources, base
+
+
+def _webhook(policy: Policy, environment: AnyMapping[str, str] | None) -> tuple[str, str] | None:
+    """Where alerts go, and what signs them; an address that comes out empty is none."""
+    if environment is None or policy.alerts.webhook is None:
+        return None
+    url = filled_in(policy.alerts.webhook, environment)
+    return (url, filled_in(policy.alerts.secret or "", environment)) if url else None
 
 
 def _beside(policy: Path, name: str) -> Path:
@@ -67,18 +113,24 @@ def _beside(policy: Path, name: str) -> Path:
 
 
 def _rulebook(
-    policy: Policy, catalogue: Catalogue, book: PriceBook, *, source: str, warnings: tuple[str, ...]
+    sources: Sources,
+    *,
+    routes: dict[str, dict[str, Measured]],
+    webhook: tuple[str, str] | None,
+    files: tuple[str, ...],
+    warnings: tuple[str, ...],
 ) -> Rulebook:
+    policy, catalogue = sources.policy, sources.catalogue
     ids = ids_of(catalogue)
     tiers = tuple(policy.tiers)
     tasks = policy.tasks or {GENERAL: Task(description="Anything.")}
     return Rulebook(
         policy=policy,
-        hash=_hash(policy, catalogue),
+        hash=_hash(policy, catalogue, routes),
         models={name: catalogue.models[model_id] for name, model_id in ids.items()},
         ids=ids,
         retired=catalogue.retired,
-        prices=book,
+        prices=sources.prices,
         image_tokens_ceiling=catalogue.image_tokens_ceiling,
         tier_order=tiers,
         tier_of_model=_tier_of_model(policy, ids),
@@ -86,14 +138,19 @@ def _rulebook(
         default_task=next(iter(tasks)) if policy.default is None else policy.default.task,
         tasks=tasks,
         deadline_s=DEADLINE_S | policy.limits.deadline_s,
-        difficulty=_difficulty(tiers) | policy.difficulty,
-        source=source,
+        difficulty=_difficulty(policy) | policy.difficulty,
+        routes=routes,
+        matchers=compiled(policy.rules),
+        webhook=webhook,
+        source=files[0],
+        files=files,
         warnings=warnings,
     )
 
 
-def _difficulty(tiers: tuple[str, ...]) -> dict[str, str]:
+def _difficulty(policy: Policy) -> dict[str, str]:
     """Simple, complex, edge case: the first, second and third tier, or the last one there is."""
+    tiers = [name for name, tier in policy.tiers.items() if not tier.only_by_name] or list(policy.tiers)
     return {str(difficulty): tiers[min(number, len(tiers) - 1)] for number, difficulty in enumerate(Difficulty)}
 
 
@@ -105,7 +162,11 @@ def _tier_of_model(policy: Policy, ids: dict[str, str]) -> dict[str, str]:
     return tier_of
 
 
-def _hash(policy: Policy, catalogue: Catalogue) -> str:
-    """Of what is said, not how: comments and left-out defaults do not count, the order of tiers and tasks does."""
-    said = msgspec.json.encode(policy) + msgspec.json.encode(catalogue, order="deterministic")
+def _hash(policy: Policy, catalogue: Catalogue, routes: dict[str, dict[str, Measured]]) -> str:
+    """Of what is said, not how: comments and left-out defaults do not count, the order of tiers and tasks does.
+
+    What a policy says about its own tests and its rollout decides no request, so it does not count either.
+    """
+    deciding = msgspec.structs.replace(policy, tests=(), rollout=None, extends=None)
+    said = msgspec.json.encode(deciding) + msgspec.json.encode((catalogue, routes), order="deterministic")
     return hashlib.sha256(said).hexdigest()[:16]

@@ -22,6 +22,7 @@ class Spot(NamedTuple):
     line: int
     column: int
     width: int = 1
+    extended: bool = False  # it stands in the policy that this one extends
 
 
 class Page(NamedTuple):
@@ -29,6 +30,11 @@ class Page(NamedTuple):
 
     name: str
     lines: Sequence[str] = ()
+    base: Page | None = None  # the policy that this one extends
+
+    def at(self, spot: Spot) -> Page:
+        """The page that the spot is on."""
+        return self.base if spot.extended and self.base is not None else self
 
 
 class Report:
@@ -69,6 +75,7 @@ class Report:
             raise PolicyError(errors)
 
     def _add(self, page: Page, spot: Spot, message: str, is_error: bool) -> None:
+        page = page.at(spot)
         self._pages[page.name] = page
         self._found.setdefault(page.name, []).append((spot, message, is_error))
 

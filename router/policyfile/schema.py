@@ -35,11 +35,46 @@ def schema_text() -> str:
     for record in _records(inspect.type_info(Policy)):
         properties = schema["$defs"][record.cls.__name__]["properties"]
         for field in record.fields:
-            kind = _bare(field.type)
-            # The generator leaves out which keys a mapping with a closed set of keys may have.
-            if isinstance(kind, inspect.DictType) and isinstance(kind.key_type, inspect.LiteralType):
-                properties[field.encode_name]["propertyNames"] = {"enum": list(kind.key_type.values)}
+            _complete(properties[field.encode_name], _bare(field.type))
+    # A policy that extends another has that one's tiers.
+    policy = schema["$defs"]["Policy"]
+    policy["required"].remove("tiers")
+    policy["anyOf"] = [{"required": ["tiers"]}, {"required": ["extends"]}]
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _complete(schema: dict[str, Any], kind: inspect.Type) -> None:
+    """What the generator leaves out: closed sets of keys, a single text for a list of one, null to take away."""
+    if isinstance(kind, inspect.DictType):
+        if isinstance(kind.key_type, inspect.LiteralType):
+            schema["propertyNames"] = {"enum": list(kind.key_type.values)}
+        inner = schema.get("additionalProperties")
+        if isinstance(inner, dict) and isinstance(_bare(kind.value_type), inspect.VarTupleType):
+            schema["additionalProperties"] = _or_one(inner)
+        elif isinstance(inner, dict) and not isinstance(_bare(kind.value_type), inspect.AnyType):
+            schema["additionalProperties"] = {"anyOf": [inner, {"type": "null"}]}
+    elif isinstance(kind, inspect.VarTupleType) and _is_word(kind.item_type):
+        listing: dict[str, Any] = {name: schema.pop(name) for name in ("type", "items") if name in schema}
+        schema.update(_or_one(listing))
+
+
+def _or_one(listing: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [listing, listing["items"]]}
+
+
+def _is_word(kind: inspect.Type) -> bool:
+    return isinstance(_bare(kind), inspect.StrType | inspect.LiteralType)
+
+
+def examples() -> Iterator[tuple[str, object]]:
+    """Every key that is a value of its own, as `tiers.*.model`, with its example."""
+    kind = inspect.type_info(Policy)
+    for path, record in [("", kind), *_sections(kind, "")]:
+        assert isinstance(record, inspect.StructType)
+        for field in record.fields:
+            shown = _example(field.type)
+            if shown is not None:
+                yield f"{path}.{field.encode_name}".lstrip("."), shown[0]
 
 
 def reference_text() -> str:
@@ -71,9 +106,10 @@ def key_paths() -> Iterator[str]:
 
 def _table(title: str, record: inspect.Type) -> str:
     assert isinstance(record, inspect.StructType)
-    rows = ["| Key | Takes | Default | Meaning |", "|---|---|---|---|"]
+    rows = ["| Key | Takes | Default | Meaning | Example |", "|---|---|---|---|---|"]
     for field in record.fields:
-        cells = (f"`{field.encode_name}`", _takes(field.type), _default(field), _description(field.type))
+        meaning = _description(field.type)
+        cells = (f"`{field.encode_name}`", _takes(field.type), _default(field), meaning, _shown(field))
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return f"### {title}\n\n" + "\n".join(rows)
 
@@ -86,6 +122,8 @@ def _sections(record: inspect.Type, path: str) -> Iterator[tuple[str, inspect.St
         kind, here = _bare(field.type), f"{path}.{field.encode_name}".lstrip(".")
         if isinstance(kind, inspect.DictType):
             kind, here = _bare(kind.value_type), f"{here}.*"
+        elif isinstance(kind, inspect.VarTupleType):
+            kind, here = _bare(kind.item_type), f"{here}[]"
         if isinstance(kind, inspect.StructType):
             yield here, kind
             yield from _sections(kind, here)
@@ -120,7 +158,11 @@ def _words(bare: inspect.Type) -> str:
         case inspect.DictType():
             return f"{_words(_bare(bare.key_type))}, each: {_words(_bare(bare.value_type))}"
         case inspect.VarTupleType():
-            return f"list of {_words(_bare(bare.item_type))}"
+            return f"{_words(_bare(bare.item_type))}, or a list" if _is_word(bare.item_type) else "list, see below"
+        case inspect.AnyType():
+            return "anything"
+        case inspect.DecimalType():
+            return "USD"
         case inspect.IntType() | inspect.FloatType():
             return _number(bare)
         case inspect.StrType():
@@ -144,6 +186,31 @@ def _default(field: inspect.Field) -> str:
         return "see below"
     default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
     return f"`{json.dumps(msgspec.to_builtins(default))}`"
+
+
+def _shown(field: inspect.Field) -> str:
+    """The example as it is written in a policy; every one of them is loaded by a test."""
+    shown = _example(field.type)
+    return "" if shown is None else f"`{field.encode_name}: {_flow(shown[0])}`"
+
+
+def _flow(value: object) -> str:
+    """A value in YAML's flow style, which is how a person would write it on one line."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{name}: {_flow(child)}" for name, child in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(_flow(child) for child in value) + "]"
+        case str() if re.fullmatch(r"[A-Za-z][A-Za-z0-9_./-]*", value) and value not in ("off", "on", "yes", "no"):
+            return value
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def _example(kind: inspect.Type) -> list[object] | None:
+    described = kind.extra_json_schema if isinstance(kind, inspect.Metadata) else None
+    found = (described or {}).get("examples")
+    return found if isinstance(found, list) else None
 
 
 def _description(kind: inspect.Type) -> str:

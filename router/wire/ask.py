@@ -52,6 +52,7 @@ def read_counted(body: bytes, headers: Mapping[str, str]) -> Ask:
         facts=read_facts(fields, headers, len(body)),
         words=words_of_headers(headers),
         headers=_forwarded(headers),
+        sent_headers=headers,
     )
 
 
@@ -74,6 +75,7 @@ def read_complete(body: bytes, headers: Mapping[str, str]) -> Ask:
         facts=read_facts(fields, headers, len(body)),
         words=words,
         headers=_forwarded(headers),
+        sent_headers=headers,
         short_form=short_form,
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from router.api.admin import AdminKey
 from router.api.admission import Admission
 from router.api.auth import Keys
 from router.api.door import Front
@@ -90,6 +91,32 @@ class Street(msgspec.Struct, kw_only=True):
         await self.serving
 
 
+ADMIN_KEY = "the-key-of-the-admin"
+
+
+class Administered:
+    """What an admin may change, as a list of what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def reload(self, who: str) -> dict[str, object]:
+        return self._told(f"reload by {who}")
+
+    def promote(self, who: str) -> dict[str, object]:
+        return self._told(f"promote by {who}")
+
+    def abort(self, who: str) -> dict[str, object]:
+        raise RequestError("router_conflict", f"there is nothing to abort for {who}")
+
+    def status(self) -> dict[str, object]:
+        return self._told("status")
+
+    def _told(self, what: str) -> dict[str, object]:
+        self.asked.append(what)
+        return {"told": what}
+
+
 @asynccontextmanager
 async def open_doors(
     answering: Answering = plain,
@@ -104,7 +131,8 @@ async def open_doors(
     front = Front(
         keys=Keys(keys or {}, b"pepper"), admission=room, clock=clock, events=events, body_limit_bytes=LIMIT_BYTES
     )
-    app = build_api(front=front, pipeline=pipeline, counting=pipeline, health=Health(room, events))
+    admin = (AdminKey(ADMIN_KEY), Administered())
+    app = build_api(front=front, pipeline=pipeline, counting=pipeline, health=Health(room, events), admin=admin)
     patience = {"drain_s": 5.0, "head_s": 5.0, "body_bytes_per_s": 1024, **ground}
     server = server_of(app, Ground(host="127.0.0.1", port=0, **patience), room)
     listening = listen("127.0.0.1", 0)

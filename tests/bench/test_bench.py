@@ -125,3 +125,11 @@ def test_a_quick_bench_prints_every_figure_and_no_request_failed() -> None:
         assert {field.name for field in fields(Figures)} == set(figures)
         assert figures["requests"] > 0
     assert {"plain_per_s_to_sdk", "routed_per_s_to_sdk", "routed_per_s_to_echo"} <= set(report["ratios"])
+
+
+def test_the_replays_bench_counts_what_it_made_and_prints_one_json_object_last() -> None:
+    command = [sys.executable, "-m", "tests.bench.replay", "--requests", "300", "--runs", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (300, 1) == (told["requests"], len(told["runs"]))
+    assert told["decisions_per_second"] > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -217,3 +218,35 @@ async def test_whatever_is_let_through_is_accepted() -> None:
                 refusals.append((model, body, answer.body))
         await upstream.close()
     assert (refusals, sent > 500) == ([], True)
+
+
+PROMISING = """
+tiers:
+  small: {model: claude-haiku-5-5, effort: low}
+tasks:
+  mail: {output: {type: enum, values: [urgent, later]}}
+"""
+
+
+def promised(tmp_path: Path, **more: object) -> dict[str, Any] | None:
+    rules = rules_from(PROMISING, tmp_path)
+    asked = read_complete(msgspec.json.encode({"prompt": "x", **more}), {})
+    choice = Choice(tier="small", model="claude-haiku-5-5", task="mail", reason="")
+    edits = [edit for edit in shape(asked, choice, rules) if edit.key == "output_config"]
+    assert len(edits) <= 1
+    found: dict[str, Any] | None = msgspec.json.decode(edits[0].value) if edits and edits[0].value else None
+    return found
+
+
+def test_a_task_that_promises_one_of_a_few_values_asks_the_api_to_keep_to_them(tmp_path: Path) -> None:
+    config = promised(tmp_path)
+    assert config is not None
+    assert ("low", ["urgent", "later"]) == (
+        config["effort"],
+        config["format"]["schema"]["properties"]["answer"]["enum"],
+    )
+
+
+def test_a_request_with_a_format_of_its_own_keeps_it(tmp_path: Path) -> None:
+    own = {"type": "json_schema", "schema": {"type": "object"}}
+    assert {"effort": "low", "format": own} == promised(tmp_path, output_config={"format": own})

@@ -23,18 +23,20 @@ ANYTHING = frozenset({"*"})
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "vocabulary": frozenset(),
     "errors": frozenset({"vocabulary"}),
-    "ports": NOUNS,
+    "ports": NOUNS | {"decide.policy"},
     "clock": frozenset(),
     "settings": frozenset({"errors"}),
-    "policyfile": EDGE_KNOWS,
+    "policyfile": EDGE_KNOWS | {"decide.rules", "decide.language"},  # it compiles the rules that decisions walk
     "telemetry": EDGE_KNOWS,
+    "steering": EDGE_KNOWS | {"policyfile", "decide.rollout", "decide.alarm", "decide.spend"},
     "decide": PURE | NOUNS,
     "wire": PURE | NOUNS,
     "api": EDGE_KNOWS | {"the story"},
     "app": ANYTHING,
     "cli": ANYTHING,
     "__main__": frozenset({"cli"}),
-} | dict.fromkeys(EDGES - {"api"}, EDGE_KNOWS)
+    "memory": EDGE_KNOWS | {"decide.spend"},  # what it counts
+} | dict.fromkeys(EDGES - {"api", "memory"}, EDGE_KNOWS)
 STORY_KNOWS = PURE | NOUNS | {"ports", "the story"}
 ONLY_THE_CLI = frozenset({"app", "cli", "__main__"})  # what nothing else imports
 
@@ -55,7 +57,7 @@ OUTSIDE: Mapping[str, tuple[frozenset[str], str]] = {
     for name in names
 }
 PURE_NEVER = frozenset(OUTSIDE) | {"os", "asyncio", "anyio", "logging", "pathlib", "socket"}
-OPTIONAL_EXTRAS = frozenset({"psycopg", "redis"})  # may be imported inside a function, to stay optional
+OPTIONAL_EXTRAS = frozenset({"psycopg", "redis", "py3langid"})  # may be imported inside a function, to stay optional
 
 
 @dataclass(frozen=True)

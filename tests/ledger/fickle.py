@@ -8,6 +8,7 @@ from pathlib import Path
 
 from router.ledger.books import Books
 from router.ledger.journal import FOLDER, Journal
+from router.ledger.records import Note
 from router.ledger.sqlite import FILE, UNKNOWN_NOTE, SqliteStore
 from router.ledger.store import StoreFailed
 from router.vocabulary import LedgerRow
@@ -22,11 +23,11 @@ class FickleStore(SqliteStore):
         self.failure: StoreFailed | None = None
         self.tried = threading.Semaphore(0)
 
-    def put(self, rows: Collection[LedgerRow]) -> None:
+    def put(self, rows: Collection[LedgerRow], notes: Collection[Note] = ()) -> None:
         self.tried.release()
         if self.failure is not None:
             raise self.failure
-        super().put(rows)
+        super().put(rows, notes)
 
 
 class FickleJournal(Journal):

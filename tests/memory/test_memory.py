@@ -18,8 +18,8 @@ def pin(until_s: float) -> Pin:
 
 def test_a_verdict_is_forgotten_exactly_when_its_time_is_up() -> None:
     clock = ScriptedClock()
-    verdicts = MemoryVerdicts(clock, entries=10, keep_s=60)
-    verdicts.put(b"k", VERDICT)
+    verdicts = MemoryVerdicts(clock, entries=10)
+    verdicts.put(b"k", VERDICT, 60)
     clock.now_s += 59.999
     assert verdicts.get(b"k") == VERDICT
     clock.now_s += 0.001
@@ -27,10 +27,18 @@ def test_a_verdict_is_forgotten_exactly_when_its_time_is_up() -> None:
 
 
 def test_verdicts_are_bounded_in_number() -> None:
-    verdicts = MemoryVerdicts(ScriptedClock(), entries=10, keep_s=60)
+    verdicts = MemoryVerdicts(ScriptedClock(), entries=10)
     for number in range(1000):
-        verdicts.put(str(number).encode(), VERDICT)
+        verdicts.put(str(number).encode(), VERDICT, 60)
     assert sum(1 for number in range(1000) if verdicts.get(str(number).encode())) == 10
+
+
+def test_a_policy_that_remembers_less_keeps_the_newest_verdicts() -> None:
+    verdicts = MemoryVerdicts(ScriptedClock(), entries=10)
+    for number in range(10):
+        verdicts.put(str(number).encode(), VERDICT, 60)
+    verdicts.resize(3)
+    assert [7, 8, 9] == [number for number in range(10) if verdicts.get(str(number).encode())]
 
 
 def test_a_conversation_is_forgotten_when_it_falls_silent_and_kept_while_it_talks() -> None:

@@ -1,55 +1,133 @@
-"""`tierwise check` says what a policy means, and its exit code says whether it is right."""
+"""`tierwise check` says what a policy means, runs its tests, and its exit code says whether it is right."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from click.testing import CliRunner
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
 
 from router.cli.check import check
 from router.policyfile import DEFAULT_POLICY
+from tests.ledger.fickle import started
+from tests.ledger.samples import ended
 from tests.policy.conftest import POLICY, Write
+
+TRIAL = """
+tests:
+  - name: a greeting stays cheap
+    given: {prompt: Hello}
+    verdict: {task: chat, difficulty: simple}
+    expect: {tier: TIER, reason: "chat, simple"}
+"""
+TASK = "tasks: {chat: {description: Small talk.}}\n"
+
+
+@pytest.fixture(autouse=True)
+def somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the checkout's .env nor its ledger are looked at."""
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(check, arguments)
+
+
+def words(result: Result) -> str:
+    return " ".join(result.output.split())
 
 
 def test_a_right_policy_is_shown_as_tables_of_tiers_and_tasks() -> None:
-    result = CliRunner().invoke(check, [str(DEFAULT_POLICY)])
+    result = run(str(DEFAULT_POLICY))
     assert 0 == result.exit_code
     rows = [" ".join(line.split()) for line in result.output.splitlines()]
-    assert "haiku claude-haiku-5-5 auto - 0.10 0.50" in rows
-    assert "code haiku sonnet opus 32768 300 s" in rows
+    assert "haiku claude-haiku-5-5 - auto - 0.10 0.50" in rows
+    assert "code haiku sonnet opus 32768 300 s -" in rows
     assert "Without a verdict: tier sonnet, task general." in result.output
 
 
 def test_without_an_argument_the_policy_of_the_settings_is_checked() -> None:
-    result = CliRunner().invoke(check, ["--json"])
-    data = json.loads(result.output)
+    data = json.loads(run("--json").output)
     assert (True, str(DEFAULT_POLICY), []) == (data["ok"], data["policy"], data["warnings"])
     assert {"simple": "haiku", "complex": "haiku", "edge_case": "opus"} == data["tasks"]["classify"]
 
 
 def test_the_cap_on_verdicts_is_part_of_what_a_task_reaches(write: Write) -> None:
     path = write(POLICY.replace("classifier: {", "classifier: {cap_tier: cheap, ") + "tasks: {chat: {description: x}}")
-    data = json.loads(CliRunner().invoke(check, [str(path), "--json"]).output)
+    data = json.loads(run(str(path), "--json").output)
     assert {"chat": {"simple": "cheap", "complex": "cheap", "edge_case": "cheap"}} == data["tasks"]
 
 
-def test_a_wrong_policy_leaves_with_1_and_every_problem_on_stderr(write: Write) -> None:
-    path = write("tires: {}\n" + POLICY + "x: 1\n")
-    result = CliRunner().invoke(check, [str(path)])
-    assert (1, "") == (result.exit_code, result.stdout)
-    assert "2 problems" == result.stderr.splitlines()[-1]
-    assert f"{path}:1:1: unknown key `tires` in the file (did you mean `tiers`?)" in result.stderr
+def test_rules_are_shown_as_a_decision_table(write: Write) -> None:
+    rules = """rules:
+  - {name: long, when: {documents: true, input_tokens: {at_least: 5000}, feature: [a, b-*]}, tier: dear}
+  - {name: no, when: {keywords: secret}, refuse: Not here.}
+"""
+    shown = words(run(str(write(POLICY + rules))))
+    assert "1 long feature a or b-* tier dear documents input_tokens at least 5,000" in shown
+    assert "2 no keywords secret refuse: Not here." in shown
 
 
-def test_a_wrong_policy_is_json_when_asked_for(write: Write) -> None:
-    path = write("tires: {}\n" + POLICY)
-    result = CliRunner().invoke(check, [str(path), "--json"])
-    data = json.loads(result.stdout)
-    assert (1, False, 1) == (result.exit_code, data["ok"], len(data["problems"]))
+def test_what_is_measured_stands_beside_the_task(write: Write) -> None:
+    path = write(POLICY + TASK)
+    (path.parent / "routes.yaml").write_text(
+        "routes: {chat: {dear: {model: large, cases: 200, passed: 198, measured: 2026-11-20}}}"
+    )
+    assert "chat dear dear dear 4096 60 s dear 99% of 200" in words(run(str(path)))
 
 
-def test_a_warning_is_shown_and_the_policy_is_right(write: Write) -> None:
-    path = write("tiers: {a: {model: small}}\nclassifier: {model: small}\ntasks: {chat: {max_tokens: 100}}\n")
-    result = CliRunner().invoke(check, [str(path)])
-    assert 0 == result.exit_code
-    assert f"warning: {path}:3:9: the task `chat` has no description" in result.output
+def test_a_policys_own_tests_are_run_and_told(write: Write) -> None:
+    result = run(str(write(POLICY + TASK + TRIAL.replace("TIER", "cheap"))))
+    assert (0, True) == (result.exit_code, "Tests: 1 of 1 passed." in result.output)
+
+
+def test_a_policy_whose_own_test_fails_is_not_right(write: Write) -> None:
+    path = str(write(POLICY + TASK + TRIAL.replace("TIER", "dear")))
+    result = run(path)
+    assert 1 == result.exit_code
+    assert "FAILED a greeting stays cheap" in result.output
+    assert "tier is cheap, not dear" in result.output
+    data = json.loads(run(path, "--json").output)
+    assert (False, ["tier is cheap, not dear"]) == (data["ok"], data["tests"][0]["wrong"])
+
+
+def test_a_wrong_policy_leaves_with_1_and_every_problem(write: Write) -> None:
+    result = run(str(write(POLICY + "tsks: {}\nstciky: {}\n")))
+    assert 1 == result.exit_code
+    assert "2 problems" in result.output
+    assert json.loads(run(str(write(POLICY + "tsks: {}\n")), "--json").output)["ok"] is False
+
+
+def test_warnings_are_shown_and_strict_makes_them_count(write: Write) -> None:
+    path = str(write(POLICY + "tasks: {chat: {}}\n"))
+    assert (0, 1) == (run(path).exit_code, run(path, "--strict").exit_code)
+    assert "warning: " in run(path).output
+
+
+def test_a_candidate_that_is_wrong_is_found_too(write: Write) -> None:
+    path = write(POLICY + "rollout: {candidate: next.yaml}\n")
+    (path.parent / "next.yaml").write_text("tiers: {}")
+    result = run(str(path))
+    assert 1 == result.exit_code
+    assert "next.yaml:1:1: `tiers` must hold at least 1" in result.output
+
+
+def test_budgets_and_the_rollout_are_said_in_words(write: Write) -> None:
+    more = "budgets: {day: {usd: 5, each: user, save_at: 0.8, then: warn}}\nrollout: {candidate: next.yaml}\n"
+    path = write(POLICY + more)
+    (path.parent / "next.yaml").write_text(POLICY)
+    shown = words(run(str(path)))
+    assert "Budget day: 5 USD a day of everybody for each user, from 80% on up to cheap, then warn." in shown
+    assert "as canary for 5% of the sessions." in shown
+
+
+def test_a_limit_far_above_what_the_ledger_saw_is_a_warning(write: Write, tmp_path: Path) -> None:
+    books = started(tmp_path / "var")
+    for number in range(100):
+        row = msgspec.structs.replace(ended(number), role="answer", task="chat", output_tokens=20, billed="settled")
+        books.settle(msgspec.structs.replace(row, at_ms=4_000_000_000_000))
+    books.close()
+    result = run(str(write(POLICY + "tasks: {chat: {description: x, max_tokens: 400}}")))
+    assert "`max_tokens` 400 is far above what `chat` ever used: 20 in 100 answers" in words(result)

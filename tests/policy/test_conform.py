@@ -7,11 +7,12 @@ from decimal import Decimal
 import pytest
 
 from router.decide.policy import Policy
+from router.policyfile import load
 from router.policyfile.conform import conform
 from router.policyfile.document import Mapping, _tree
 from router.policyfile.pricelist import PriceFile
 from router.policyfile.report import Page, Report
-from tests.policy.conftest import Problems
+from tests.policy.conftest import POLICY, Problems, Write
 
 TIERS = "tiers: {cheap: {model: small}}\nclassifier: {model: small}\n"
 NAME = "a name (a lower-case letter, then lower-case letters, digits, - and _, at most 64)"
@@ -20,7 +21,10 @@ NAME = "a name (a lower-case letter, then lower-case letters, digits, - and _, a
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("tsks: {}", "3:1: unknown key `tsks` in the file (did you mean `tasks`?); allowed: version, tiers, default, "),
+        (
+            "tsks: {}",
+            "3:1: unknown key `tsks` in the file (did you mean `tasks`?); allowed: version, extends, tiers, default, ",
+        ),
         (
             "tasks: {a: {max_token: 5}}",
             "3:13: unknown key `max_token` in `tasks.a` (did you mean `max_tokens`?); allowed: ",
@@ -49,7 +53,8 @@ NAME = "a name (a lower-case letter, then lower-case letters, digits, - and _, a
             "3:13: `description` takes text, not nothing (remove the key to keep its default)",
         ),
         ("tasks: {a: {description: [x]}}", "3:26: `description` takes text, not a list"),
-        ("tasks: {a: {examples: x}}", "3:23: `examples` takes a list, such as [a, b], not `x`"),
+        ("tasks: {a: {examples: {x: y}}}", "3:23: `examples` takes a list, such as [a, b], not keys and values"),
+        ("tests: x", "3:8: `tests` takes a list, such as [a, b], not `x`"),
         (
             "tasks: {a: {examples: [x, 7]}}",
             '3:27: an entry of `examples` takes text, not `7`; put quotes around it: "7"',
@@ -130,3 +135,8 @@ def test_a_price_is_read_from_its_digits_never_through_a_float() -> None:
     assert file is not None
     entry = file.models["m"][0]
     assert (Decimal("0.1"), Decimal("0.30"), Decimal("0.000000000001")) == (entry.input, entry.output, entry.read)
+
+
+def test_a_single_text_is_a_list_of_one(write: Write) -> None:
+    rules = load(write(POLICY + "tasks: {a: {examples: x}}"))
+    assert ("x",) == rules.policy.tasks["a"].examples

@@ -47,7 +47,7 @@ def _refusal(tmp_path: Path, body: bytes) -> str:
         (b"a: \x00", "x.yaml:1:1: this is not YAML: special characters are not allowed"),
         (b"a: 1\nb: \xff", "x.yaml: line 2 is not UTF-8 (byte 8)"),
         (b"a: " + b"[" * 10_000, f"x.yaml:1:{DEPTH_MAX + 3}: nested deeper than {DEPTH_MAX} levels"),
-        (b"x" * (BYTES_MAX + 1), "x.yaml: is larger than 256 KiB"),
+        (b"x" * (BYTES_MAX + 1), "x.yaml: is larger than 1 MB"),
     ],
 )
 def test_what_is_no_plain_data_is_refused_with_its_place(tmp_path: Path, body: bytes, expected: str) -> None:

@@ -7,12 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from router.errors import PolicyError
 from router.policyfile import load
-from router.policyfile.document import Mapping, Node, read
+from router.policyfile.document import Items, Mapping, Node, read
 from router.policyfile.report import Report
-from router.policyfile.schema import REFERENCE, SCHEMA, key_paths, schema_text, with_reference, write
+from router.policyfile.schema import REFERENCE, SCHEMA, examples, key_paths, schema_text, with_reference, write
 
 PAGE = REFERENCE.read_text(encoding="utf-8")
 
@@ -75,11 +76,80 @@ def test_the_error_on_the_page_is_the_one_that_its_file_gets(tmp_path: Path) -> 
 
 
 def _written(node: Node, path: str = "") -> list[str]:
-    """The key paths of a tree, with `*` for the names of tiers and tasks."""
+    """The key paths of a tree, with `*` for the names of tiers, tasks and budgets and `[]` for entries of a list."""
+    if isinstance(node, Items):
+        return [found for child in node.values for found in _written(child, f"{path}[]")]
     if not isinstance(node, Mapping):
         return []
     found: list[str] = []
     for name, (_, child) in node.pairs.items():
-        here = f"{path}.{'*' if path in {'tiers', 'tasks'} else name}".lstrip(".")
+        here = f"{path}.{'*' if path in {'tiers', 'tasks', 'budgets'} else name}".lstrip(".")
         found += [here, *_written(child, here)]
     return found
+
+
+# What stands around an example, so that each is a policy: every name that an example uses is there.
+FRAME = """
+tiers:
+  haiku: {model: claude-haiku-5-5}
+  sonnet: {model: claude-sonnet-5-5}
+  opus: {model: claude-opus-5-5}
+tasks:
+  chat: {description: Small talk.}
+fallbacks: {canned: Sorry.}
+"""
+# What an example needs beside it to be whole.
+BESIDE: dict[str, dict[str, object]] = {
+    "default.tier": {"task": "chat"},
+    "default.task": {"tier": "sonnet"},
+    "tasks.*.output.type": {"schema": {"type": "object"}},
+    "tasks.*.output.schema": {"type": "json_schema"},
+    "tasks.*.output.values": {"type": "enum"},
+    "budgets.*.save_tier": {"usd": 5, "save_at": 0.5},
+    "rules[].name": {"tier": "haiku"},
+    "rollout.candidate": {},
+    "tests[].name": {"given": {"prompt": "x"}, "expect": {}},
+    "tests[].verdict.task": {"difficulty": "simple"},
+    "tests[].verdict.difficulty": {"task": "chat"},
+}
+REQUIRED: dict[str, dict[str, object]] = {
+    "rules[]": {"name": "r", "tier": "haiku"},
+    "budgets.*": {"usd": 5},
+    "rollout": {"candidate": "next.yaml"},
+    "tests[]": {"name": "t", "given": {"prompt": "x"}, "expect": {}},
+}
+
+
+@pytest.mark.parametrize(("path", "example"), list(examples()), ids=[path for path, _ in examples()])
+def test_the_example_of_each_key_is_taken_without_a_word(path: str, example: object, tmp_path: Path) -> None:
+    policy = YAML(typ="safe", pure=True).load(FRAME)
+    _put(policy, path, example)
+    file = tmp_path / "policy.yaml"
+    file.write_text(json.dumps(policy))  # JSON is YAML
+    assert () == load(file, environment={}).warnings
+
+
+def test_every_key_that_is_a_value_has_an_example() -> None:
+    parts = {path.rpartition(".")[0] for path in key_paths()}
+    shown = {path for path, _ in examples()}
+    assert set() == set(key_paths()) - shown - parts - {path.removesuffix("[]").removesuffix(".*") for path in parts}
+
+
+def _put(policy: dict[str, object], path: str, example: object) -> None:
+    steps = path.split(".")
+    here: dict[str, object] = policy
+    for number, step in enumerate(steps[:-1]):
+        names = {"tiers": "sonnet", "tasks": "chat", "budgets": "trials"}
+        name = names[steps[number - 1]] if step == "*" else step.removesuffix("[]")
+        fresh = dict(REQUIRED.get(".".join(steps[: number + 1]), {}))
+        if step.endswith("[]"):
+            here[name] = [fresh]
+            here = fresh
+        else:
+            found = here.setdefault(name, fresh)
+            assert isinstance(found, dict)
+            here = found
+    if steps[-1] in {"model", "refuse", "canned"} and path.startswith("rules[]."):
+        here.pop("tier", None)
+    here.update(BESIDE.get(path, {}))
+    here[steps[-1]] = example

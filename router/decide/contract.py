@@ -1,0 +1,49 @@
+"""What a task promises of its answers: the format that is asked of the API, and whether an answer keeps it.
+
+Rule: pure. The API itself keeps to a schema; what it cannot be asked for is looked at in the answer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .policy import Output
+
+
+class _Block(msgspec.Struct):
+    type: str
+    text: str | None = None
+
+
+class _Message(msgspec.Struct):
+    content: list[_Block]
+
+
+_MESSAGE = msgspec.json.Decoder(_Message)
+
+
+def format_of(output: Output) -> dict[str, Any] | None:
+    """As `output_config.format`; None where the task asks for text, or for any JSON."""
+    if output.type == "json_schema":
+        return {"type": "json_schema", "schema": output.schema}
+    if output.type == "enum":
+        answer = {"type": "string", "enum": list(output.values)}
+        schema = {"type": "object", "properties": {"answer": answer}, "required": ["answer"]}
+        return {"type": "json_schema", "schema": {**schema, "additionalProperties": False}}
+    return None
+
+
+def broken(output: Output, message: bytes) -> str | None:
+    """What is wrong with an answer that should be JSON, in words; None when nothing is."""
+    if output.type == "text":
+        return None
+    try:
+        text = "".join(block.text or "" for block in _MESSAGE.decode(message).content if block.type == "text")
+        answer = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return "the answer is no JSON, which the task promises"
+    if output.type == "enum" and (not isinstance(answer, dict) or answer.get("answer") not in output.values):
+        return "the answer is none of the task's values"
+    return None

@@ -1,0 +1,40 @@
+"""All that a decision may know besides the request: the policy with every default filled in.
+
+Rule: made by policyfile/, never changed; a new policy is a new Rulebook.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .catalogue import Model, PriceBook
+from .language import Policy
+from .measured import Measured
+from .tasks import Task
+
+
+class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a decision may know besides the request: one checked, frozen whole."""
+
+    policy: Policy
+    hash: str  # of policy + models.yaml, 16 hex digits
+    models: dict[str, Model]  # by id and by alias
+    ids: dict[str, str]  # id or alias -> id
+    retired: dict[str, str]
+    prices: PriceBook
+    image_tokens_ceiling: int
+    tier_order: tuple[str, ...]  # cheapest first
+    tier_of_model: dict[str, str]
+    default_tier: str
+    default_task: str
+    tasks: dict[str, Task]  # never empty
+    deadline_s: dict[str, float]  # complete
+    difficulty: dict[str, str]  # complete: simple, complex, edge_case -> tier
+    routes: dict[str, dict[str, Measured]] = {}  # by task, then by tier: only evidence for the models in force
+    webhook: tuple[str, str] | None = None  # where alerts go and what signs them, the environment filled in
+    matchers: tuple[Any, ...] = ()  # the rules, compiled: decide/rules.py makes and reads them
+    source: str = ""  # the file, for messages
+    files: tuple[str, ...] = ()  # all that it was made from
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,77 @@
+"""Step 2, recall: which policy serves the request, which of its rules it meets, which model its conversation is on.
+
+Rule: trunk. The text is read only when a rule asks something of it, and is never kept: what stays are the
+questions and their answers.
+"""
+
+from __future__ import annotations
+
+from .decide import pin, tier
+from .decide.policy import Rulebook
+from .decide.rules import TEXT_CHARS_MAX, OfText, Sight, first_match
+from .ports import Clock, Pins, Steering
+from .story import Story
+from .vocabulary import Ask, Caller
+from .wire.ask import question_text
+
+
+class Texts:
+    """What rules ask of a request's text: read once, each question answered once."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._text: str | None = None
+        self._answers: dict[str, bool] = {}
+
+    def says(self, asked: OfText) -> bool:
+        if asked.digest not in self._answers:
+            if self._text is None:
+                self._text = question_text(self._ask, TEXT_CHARS_MAX)
+            self._answers[asked.digest] = asked.holds(self._text)
+        return self._answers[asked.digest]
+
+    @property
+    def answers(self) -> tuple[tuple[str, bool], ...]:
+        return tuple(self._answers.items())
+
+
+class Recalling:
+    """Begins a request's story."""
+
+    def __init__(self, *, steering: Steering, pins: Pins, clock: Clock) -> None:
+        self._steering = steering
+        self._pins = pins
+        self._clock = clock
+
+    def recall(self, ask: Ask, caller: Caller) -> Story:
+        steered = self._steering.steer(ask, caller)
+        rules = steered.rules
+        texts = Texts(ask)
+        rule = first_match(rules.matchers, sight(ask, caller, texts)) if rules.matchers else None
+        task = tier.task_named(ask.words, rules)
+        lane = pin.lane(ask.facts, ask.words)
+        return Story(
+            ask=ask,
+            caller=caller,
+            rules=rules,
+            started_s=self._clock.monotonic(),
+            started_ms=self._clock.now_ms(),
+            candidate=steered.candidate,
+            shadow=steered.shadow,
+            rule=rule,
+            texts=texts.answers,
+            task_named=task or (rule.task if rule is not None else None),
+            lane=lane,
+            pinned=self._pinned(lane, caller, rules),
+        )
+
+    def _pinned(self, lane: str | None, caller: Caller, rules: Rulebook) -> str | None:
+        if lane is None or not rules.policy.sticky.enabled:
+            return None
+        found = self._pins.get(caller.tenant, lane)
+        return None if found is None else found.tier
+
+
+def sight(ask: Ask, caller: Caller, texts: Texts) -> Sight:
+    """What rules may look at."""
+    return Sight(facts=ask.facts, words=ask.words, tenant=caller.tenant, headers=ask.sent_headers, says=texts.says)
