@@ -24,7 +24,7 @@ class Pot(msgspec.Struct):
 class Hold(msgspec.Struct):
     """Money set aside for one request."""
 
-    accounts: tuple[Account, ...]
+    pots: tuple[Pot, ...]
     pico: int
     settled: bool = False
 
@@ -41,17 +41,17 @@ class MemorySpend:
         return tuple(self._standing(account) for account in accounts)
 
     def hold(self, accounts: Sequence[Account], pico: int) -> Hold:
-        for account in accounts:
-            self._pot(account).held_pico += pico
-        return Hold(tuple(accounts), pico)
+        pots = tuple(self._pot(account) for account in accounts)
+        for pot in pots:
+            pot.held_pico += pico
+        return Hold(pots, pico)
 
     def settle(self, hold: object, pico: int) -> None:
         """What was held goes, what was spent comes. Once."""
         assert isinstance(hold, Hold), "made by hold()"
         assert not hold.settled, "a hold is settled once"
         hold.settled = True
-        for account in hold.accounts:
-            pot = self._pot(account)
+        for pot in hold.pots:
             pot.held_pico -= hold.pico
             pot.spent_pico += pico
 

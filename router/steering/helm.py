@@ -153,7 +153,8 @@ class Helm:
         self._events.count("reloads", "refused")
         self._alarms.raise_("policy", f"the policy was not loaded, the old one serves on: {self.trouble}")
         hashes = (self.current.hash, self.current.hash)
-        self._record("reload_failed", who, hashes, detail="\n".join(error.problems))
+        # Without the lines of the file: what is written there by mistake may be a secret, and the ledger stays.
+        self._record("reload_failed", who, hashes, detail="\n".join(each.partition("\n")[0] for each in error.problems))
 
     def _on_stage(self, stage: str, who: str, why: str) -> None:
         state, candidate = self._rollouts.state, self._rollouts.candidate
