@@ -59,7 +59,10 @@ class Affording:
         if not story.pots:
             return story
         tokens = _tokens(story)
-        worst = max(worst_pico(story.ask.facts, rung.model, tokens, story.rules, story.started_ms) for rung in rungs)
+        worst = max(
+            worst_pico(story.ask.facts, rung.model, tokens, story.rules, story.started_ms, story.may_write_1h)
+            for rung in rungs
+        )
         return msgspec.structs.replace(story, hold=self._purse.hold(story.pots, worst))
 
     def settle(self, story: Story, spent_pico: int) -> None:
@@ -92,7 +95,14 @@ def worst_by_tier(story: Story) -> Mapping[str, int]:
         others = {name: rules.ids[part.model] for name, part in rules.policy.tiers.items()}
         models |= {name: model for name, model in others.items() if fits(facts, model, rules) is None}
         models |= {chosen.tier or "": chosen.model}
-    return {name: worst_pico(facts, model, tokens, rules, story.started_ms) for name, model in models.items()}
+    return {
+        name: worst_pico(facts, model, tokens, rules, story.started_ms, story.may_write_1h)
+        for name, model in models.items()
+    }
+
+
+def _worst(story: Story, model: str, tokens: int) -> int:
+    return worst_pico(story.ask.facts, model, tokens, story.rules, story.started_ms, story.may_write_1h)
 
 
 def _tokens(story: Story) -> int:

@@ -20,6 +20,7 @@ from .api.auth import Keys
 from .api.door import Front
 from .api.routes import build_api
 from .attempt import Attempts
+from .caching import Caches
 from .clock import SystemClock
 from .counting import Counting
 from .decide.policy import Budget, Rulebook
@@ -29,6 +30,7 @@ from .ledger.books import Books
 from .ledger.history import spent_by_caller
 from .listening import Listening
 from .memory.pins import MemoryPins
+from .memory.prefixes import MemoryPrefixes
 from .memory.spend import MemorySpend
 from .memory.verdicts import MemoryVerdicts
 from .pipeline import Pipeline
@@ -206,11 +208,12 @@ def _pipeline(
 ) -> Pipeline:
     pins = MemoryPins(clock)
     helm, events, books = told
+    caches = Caches(prefixes=MemoryPrefixes(clock), events=events, clock=clock)
     return Pipeline(
-        recalling=Recalling(steering=helm, pins=pins, clock=clock),
+        recalling=Recalling(steering=helm, pins=pins, caches=caches, clock=clock),
         listen=listen,
         affording=affording,
-        dispatch=Dispatch(attempts=attempts, clock=clock),
+        dispatch=Dispatch(attempts=attempts, caches=caches, clock=clock),
         settling=Settling(
             pins=pins,
             clock=clock,

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from .caching import Watch
 from .decide.policy import PriceBook
 from .decide.price import cost
 from .ports import Answer, Call, Clock, Ledger, Upstream
@@ -25,7 +26,7 @@ GONE = Outcome(kind=OutcomeKind.CALLER_GONE, billed=Billed.UNKNOWN, detail="the 
 class Running:
     """An attempt under way. `settle` may be called from every exit; the first call counts."""
 
-    def __init__(self, row: LedgerRow, book: PriceBook, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, row: LedgerRow, book: PriceBook, ledger: Ledger, clock: Clock, watch: Watch | None) -> None:
         self.row = row
         self.answer: Answer | None = None
         self.outcome: Outcome | None = None
@@ -39,6 +40,7 @@ class Running:
         self._book = book
         self._ledger = ledger
         self._clock = clock
+        self._watch = watch
 
     def saw_first_byte(self) -> None:
         if self.first_byte_s is None:
@@ -54,6 +56,8 @@ class Running:
         self.reply = reply
         self.cost = self._cost(billed, reply)
         self.row = self._ended_row(self.outcome, reply)
+        if reply is not None:
+            self.row = self._cached_row(reply)
         self._ledger.settle(self.row)
 
     def _reply(self) -> Reply | None:
@@ -113,6 +117,22 @@ class Running:
             message_id=reply.message_id if reply is not None else None,
         )
 
+    def _cached_row(self, reply: Reply) -> LedgerRow:
+        """What the prompt cache did, and what the same would have cost without it."""
+        usage = reply.usage
+        plain = msgspec.structs.replace(
+            usage,
+            input_tokens=usage.prompt_tokens,
+            cache_read_tokens=0,
+            cache_write_5m_tokens=0,
+            cache_write_1h_tokens=0,
+        )
+        told = {} if self._watch is None else self._watch.ended(reply)
+        pico = self.cost.pico
+        if usage.prompt_tokens != usage.input_tokens:
+            pico = self._cost(Billed.SETTLED, msgspec.structs.replace(reply, usage=plain)).pico
+        return msgspec.structs.replace(self.row, plain_pico=pico, **told)
+
 
 class Attempts:
     """Makes single attempts. It never tries twice: that is decided elsewhere."""
@@ -122,19 +142,25 @@ class Attempts:
         self._ledger = ledger
         self._clock = clock
 
-    async def send(self, call: Call, row: LedgerRow, book: PriceBook, begun: list[Running]) -> Running:
+    async def send(
+        self, call: Call, row: LedgerRow, book: PriceBook, begun: list[Running], watch: Watch | None = None
+    ) -> Running:
         """Intent, then the call. A whole answer and a failure come back settled; a stream runs on.
 
         What was begun is in `begun` at once: when this is cancelled, it is all that the caller of it has.
         """
         self._ledger.intend(row)
-        running = Running(row, book, self._ledger, self._clock)
+        running = Running(row, book, self._ledger, self._clock, watch)
+        if watch is not None:
+            watch.sent()
         begun.append(running)
         try:
             running.answer = answer = await self._upstream.send(call)
         finally:
             if running.answer is None:  # cancelled: the caller left, or the service is stopping
                 running.settle(GONE)
+        if watch is not None and answer.status == 200:
+            watch.began()
         if answer.reading is None:
             running.saw_first_byte()
             running.whole = answer.body

@@ -10,6 +10,7 @@ import asyncio
 import msgspec
 
 from .attempt import GONE, Attempts, Running
+from .caching import Caches
 from .decide.fallback import Rung, Send, Serve, Stop, Tried, next_move
 from .decide.price import worst_pico
 from .dress import body, dress, max_tokens, streams_upstream
@@ -44,8 +45,9 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 class Dispatch:
     """Makes the moves. One per process; it holds no state of any request."""
 
-    def __init__(self, *, attempts: Attempts, clock: Clock) -> None:
+    def __init__(self, *, attempts: Attempts, caches: Caches, clock: Clock) -> None:
         self._attempts = attempts
+        self._caches = caches
         self._clock = clock
 
     async def walk(self, story: Story, rungs: tuple[Rung, ...], first: Dressed, made: list[Running]) -> Ended:
@@ -79,7 +81,7 @@ class Dispatch:
 
     def _worst(self, story: Story, dressed: Dressed) -> int:
         tokens = max_tokens(story, dressed)
-        return worst_pico(story.ask.facts, dressed.model, tokens, story.rules, story.started_ms)
+        return worst_pico(story.ask.facts, dressed.model, tokens, story.rules, story.started_ms, story.may_write_1h)
 
     async def _attempt(self, story: Story, dressed: Dressed, made: list[Running]) -> Running:
         row = story.row(
@@ -90,7 +92,8 @@ class Dispatch:
             at_ms=self._clock.now_ms(),
         )
         row = msgspec.structs.replace(row, worst_pico=self._worst(story, dressed))
-        running = await self._attempts.send(self._call(story, dressed), row, story.rules.prices, made)
+        watch = self._caches.watch(story, dressed)
+        running = await self._attempts.send(self._call(story, dressed), row, story.rules.prices, made, watch)
         answer = running.answer
         if running.outcome is not None or answer is None:
             return running

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .decide.breakpoints import marks
+from .caching import cached
 from .decide.fallback import Rung
 from .decide.shape import shape
 from .story import Story
@@ -30,9 +30,9 @@ def dress(story: Story, rung: Rung) -> Dressed:
         named_by_caller=chosen.named_by_caller,
     )
     shaped = shape(ask, choice, rules)
-    marked = marks(ask.facts, ask.fields, rules.models[rung.model], rules.policy.cache)
-    edits = (*shaped, *marked, *_streamed(story, shaped))
-    return Dressed(model=rung.model, tier=rung.tier, edits=edits)
+    caching, marking = cached(story, rung.model, shaped)
+    edits = (*shaped, *marking, *_streamed(story, shaped))
+    return Dressed(model=rung.model, tier=rung.tier, edits=edits, caching=caching)
 
 
 def body(story: Story, dressed: Dressed) -> bytes:

@@ -75,8 +75,8 @@ def _rung(story: Story, rung: Rung) -> dict[str, object]:
         dressed = dress(story, rung)
     except RequestError as refused:
         return {"tier": rung.tier, "model": rung.model, "refused": refused.message, "field": refused.field}
-    tokens = max_tokens(story, dressed)
-    worst = worst_pico(story.ask.facts, rung.model, tokens, story.rules, story.started_ms)
+    tokens, facts = max_tokens(story, dressed), story.ask.facts
+    worst = worst_pico(facts, rung.model, tokens, story.rules, story.started_ms, story.may_write_1h)
     return {
         "tier": rung.tier,
         "model": rung.model,

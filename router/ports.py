@@ -11,7 +11,21 @@ from typing import Protocol
 import msgspec
 
 from .decide.policy import Rulebook
-from .vocabulary import Ask, Audit, Caller, Decided, LedgerRow, Outcome, Reply, Verdict, Words
+from .vocabulary import (
+    Ask,
+    Audit,
+    Caller,
+    Decided,
+    Known,
+    LedgerRow,
+    Outcome,
+    Path,
+    Reply,
+    Scope,
+    Usage,
+    Verdict,
+    Words,
+)
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +130,16 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
 class Pins(Protocol):
     def get(self, tenant: str, session: str) -> Pin | None: ...
     def put(self, tenant: str, session: str, pin: Pin) -> None: ...
+
+
+class Prefixes(Protocol):
+    """Which prefixes of prompts come back, and which entries the API's prompt cache should hold now."""
+
+    def look(self, scope: Scope, path: Path) -> Known: ...
+    def sent(self, scope: Scope, path: Path) -> None: ...
+    def began(self, scope: Scope, path: Path, marked: tuple[tuple[int, str], ...], sent_s: float) -> None: ...
+    def settled(self, scope: Scope, path: Path, marked: tuple[tuple[int, str], ...], usage: Usage) -> None: ...
+    def dropped(self, scope: Scope, path: Path) -> None: ...
 
 
 class Steered(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ questions and their answers.
 
 from __future__ import annotations
 
+from .caching import Caches, path_of
 from .decide import pin, tier
 from .decide.policy import Rulebook
 from .decide.rules import TEXT_CHARS_MAX, OfText, Sight, first_match
@@ -38,9 +39,10 @@ class Texts:
 class Recalling:
     """Begins a request's story."""
 
-    def __init__(self, *, steering: Steering, pins: Pins, clock: Clock) -> None:
+    def __init__(self, *, steering: Steering, pins: Pins, caches: Caches, clock: Clock) -> None:
         self._steering = steering
         self._pins = pins
+        self._caches = caches
         self._clock = clock
 
     def recall(self, ask: Ask, caller: Caller) -> Story:
@@ -63,6 +65,8 @@ class Recalling:
             task_named=task or (rule.task if rule is not None else None),
             lane=lane,
             pinned=self._pinned(lane, caller, rules),
+            path=path_of(ask, rules),
+            look=self._caches.look,
         )
 
     def _pinned(self, lane: str | None, caller: Caller, rules: Rulebook) -> str | None:

@@ -6,12 +6,15 @@ vocabulary and errors; never an edge, never the settings.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from .decide.choosing import Known
-from .decide.policy import Rule, Rulebook, Task
+from .decide.policy import CacheRules, Rule, Rulebook, Task
 from .decide.spend import Account
-from .vocabulary import Ask, Caller, Choice, Door, LedgerRow, Verdict
+from .vocabulary import Ask, Caller, Choice, Door, LedgerRow, Path, Scope, Verdict
+from .vocabulary import Known as KnownPrefixes
 
 # The Messages API's own ceiling: what its clients wait for when nobody says otherwise.
 API_TIMEOUT_S = 600.0
@@ -36,6 +39,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     verdict_s: float = 0.0  # how long listening took
     verdict_pico: int = 0  # what it cost this request
     choice: Choice | None = None
+    path: Path | None = None  # the prompt as the cache sees it; None: too short to be cached
+    look: Callable[[Scope, Path], KnownPrefixes] | None = None  # what is known of it
     pots: tuple[Account, ...] = ()  # the budgets that it draws from
     hold: object = None  # what is held of them
     broke: str | None = None  # why a canned reply answers: a budget is spent
@@ -54,6 +59,19 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         return self.rules.tasks[self.chosen.task]
 
     @property
+    def cache_rules(self) -> CacheRules:
+        """Where the caller set a limit for what it may cost, nothing is written at the price of an hour."""
+        rules = self.rules.policy.cache
+        if self.ask.words.max_cost_pico is not None and rules.longest != "5m":
+            return msgspec.structs.replace(rules, longest="5m")
+        return rules
+
+    @property
+    def may_write_1h(self) -> bool:
+        rules = self.cache_rules
+        return self.path is not None and rules.marks == "auto" and rules.longest == "1h"
+
+    @property
     def whole_s(self) -> float:
         """How long the caller waits, at most."""
         words = self.ask.words
@@ -63,6 +81,11 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
             return API_TIMEOUT_S
         timeout_s = self.task.timeout_s if self.choice is not None else None
         return timeout_s or self.rules.deadline_s[words.workload.value]
+
+    @property
+    def prefix(self) -> str:
+        facts = self.ask.facts
+        return facts.prefix_fingerprint if facts.tools_bytes or facts.system_bytes else ""
 
     def left_s(self, now_s: float) -> float:
         return self.started_s + self.whole_s - now_s
@@ -87,4 +110,5 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
             reason=self.chosen.reason,
             policy_hash=self.rules.hash,
             prices_hash=self.rules.prices.hash,
+            prefix=self.prefix,
         )

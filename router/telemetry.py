@@ -32,6 +32,7 @@ _HELP = {
     "attempts": "Calls to the API for answers.",
     "tokens": "Tokens of answers, by class.",
     "classifier_audits": "Remembered verdicts that were asked anew, by what came out.",
+    "cache_misses": "Answers by why no more of the prompt was read from the prompt cache.",
     "shadow": "Requests that a candidate in the shadow decided too, by whether it differed.",
     "alerts": "Alerts that were raised, by kind.",
     "reloads": "Policies that were loaded while serving, by how that ended.",

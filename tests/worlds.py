@@ -13,14 +13,16 @@ import msgspec
 
 from router.affording import Affording
 from router.attempt import Attempts
+from router.caching import Caches
 from router.decide.policy import Rulebook
 from router.dispatch import Dispatch
 from router.errors import Broken
 from router.listening import Listening
 from router.memory.pins import MemoryPins
+from router.memory.prefixes import MemoryPrefixes
 from router.memory.spend import MemorySpend
 from router.pipeline import Pipeline
-from router.ports import Call, Question, Steered, Watched
+from router.ports import Call, Question, Steered, Upstream, Watched
 from router.recalling import Recalling
 from router.settling import Settling
 from router.shadowing import Shadowing
@@ -262,6 +264,7 @@ class World:
         *script: ScriptedAnswer | str,
         verdict: Verdict | None = None,
         rules: Callable[[], Rulebook] = default_rules,
+        upstream: Upstream | None = None,
     ) -> None:
         self.clock = ScriptedClock()
         self.upstream = ScriptedUpstream(*script)
@@ -270,17 +273,19 @@ class World:
         silent = Verdict(task=None, difficulty=None, source="unavailable", detail="scripted")
         self.classifier = SaidVerdict(verdict or silent)
         self.pins = MemoryPins(self.clock)
-        attempts = Attempts(upstream=self.upstream, ledger=self.ledger, clock=self.clock)
+        self.prefixes = MemoryPrefixes(self.clock)
+        caches = Caches(prefixes=self.prefixes, events=self.events, clock=self.clock)
+        attempts = Attempts(upstream=upstream or self.upstream, ledger=self.ledger, clock=self.clock)
         self.listening = Listening(attempts=attempts, clock=self.clock)
         self.steering = FixedSteering(rules)
         self.spend = MemorySpend()
         self.warned: list[tuple[str, str]] = []
         affording = Affording(purse=self.spend, warn=lambda kind, words: self.warned.append((kind, words)))
         self.pipeline = Pipeline(
-            recalling=Recalling(steering=self.steering, pins=self.pins, clock=self.clock),
+            recalling=Recalling(steering=self.steering, pins=self.pins, caches=caches, clock=self.clock),
             listen=(self.classifier, self.listening),
             affording=affording,
-            dispatch=Dispatch(attempts=attempts, clock=self.clock),
+            dispatch=Dispatch(attempts=attempts, caches=caches, clock=self.clock),
             settling=Settling(
                 pins=self.pins,
                 clock=self.clock,

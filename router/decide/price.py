@@ -47,7 +47,9 @@ def cost(usage: Usage, model: str, book: PriceBook, at_ms: int, batch: bool = Fa
     return Cost(pico=pico, exact=not notes, note="; ".join(notes))
 
 
-def worst_pico(facts: Facts, model: str, max_tokens: int, rules: Rulebook, at_ms: int) -> int:
+def worst_pico(
+    facts: Facts, model: str, max_tokens: int, rules: Rulebook, at_ms: int, may_write_1h: bool = False
+) -> int:
     """The most that one call can cost, server tools apart: they may read and write more than was sent.
 
     Every prompt token at the dearest class it can be billed at, every allowed output token, in the
@@ -57,8 +59,8 @@ def worst_pico(facts: Facts, model: str, max_tokens: int, rules: Rulebook, at_ms
     price = price_at(model, rules.prices, at_ms, [])
     prompt_tokens = prompt_tokens_ceiling(facts, known, rules.image_tokens_ceiling)
     possible = _possible_rates(price, prompt_tokens, facts, rules.prices)
-    wants_1h = "1h" in facts.mark_ttls
-    # Without a 1h mark of the caller's the 5m write is the dearest class: the router may add such marks.
+    # Without a mark for an hour the 5m write is the dearest class: the router may add such marks.
+    wants_1h = may_write_1h or "1h" in facts.mark_ttls
     write = max(max(rates.write_1h if wants_1h else 0, rates.write_5m, rates.input, rates.read) for rates in possible)
     output = max(rates.output for rates in possible)
     tokens_pico = prompt_tokens * write + min(max_tokens, known.max_output) * output

@@ -58,6 +58,15 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows stay'); END;
     CREATE TRIGGER audit_is_not_removed BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit rows stay'); END;
     """,
+    """
+    ALTER TABLE attempts ADD COLUMN prefix TEXT NOT NULL DEFAULT '';
+    ALTER TABLE attempts ADD COLUMN plain_pico INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE attempts ADD COLUMN cache_expected_tokens INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE attempts ADD COLUMN cache_cause TEXT NOT NULL DEFAULT '';
+    ALTER TABLE attempts ADD COLUMN cache_at TEXT NOT NULL DEFAULT '';
+    ALTER TABLE attempts ADD COLUMN cache_lost_tokens INTEGER NOT NULL DEFAULT 0;
+    UPDATE attempts SET plain_pico = cost_pico;
+    """,
 )
 AUDIT_COLUMNS = Audit.__struct_fields__
 

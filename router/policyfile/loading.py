@@ -132,6 +132,7 @@ def _rulebook(
         retired=catalogue.retired,
         prices=sources.prices,
         image_tokens_ceiling=catalogue.image_tokens_ceiling,
+        shortest_cached=min(model.cache_minimum for model in catalogue.models.values()),
         tier_order=tiers,
         tier_of_model=_tier_of_model(policy, ids),
         default_tier=tiers[0] if policy.default is None else policy.default.tier,

@@ -1,7 +1,8 @@
 """The nouns. Everything that one room hands to another is one of these frozen records.
 
     request.py   who asks, what is known, what is decided     answer.py   how a call ended, and its cost
-    records.py   what is kept in the ledger                   noun.py     what they are made of
+    records.py   what is kept in the ledger                   prefix.py   a prompt as the cache sees it
+    noun.py      what they are made of
 
 Rule: no behaviour beyond a property that reads its own fields, and no import of any other room.
 Money is an integer number of pico-dollars (1e-12 USD). Times are milliseconds since the epoch
@@ -10,8 +11,9 @@ Money is an integer number of pico-dollars (1e-12 USD). Times are milliseconds s
 
 from .answer import ANSWERS, Billed, Cost, Outcome, OutcomeKind, Reply, Usage
 from .noun import PICO_PER_USD, Noun
+from .prefix import Counts, Expected, Known, Mark, Path, Scope, Seen, Spot
 from .records import Audit, Decided, LedgerRow
-from .request import Ask, Caller, Choice, Difficulty, Door, Dressed, Edit, Facts, Verdict, Words, Workload
+from .request import Ask, Caching, Caller, Choice, Difficulty, Door, Dressed, Edit, Facts, Verdict, Words, Workload
 
 __all__ = [
     "ANSWERS",
@@ -19,20 +21,29 @@ __all__ = [
     "Ask",
     "Audit",
     "Billed",
+    "Caching",
     "Caller",
     "Choice",
     "Cost",
+    "Counts",
     "Decided",
     "Difficulty",
     "Door",
     "Dressed",
     "Edit",
+    "Expected",
     "Facts",
+    "Known",
     "LedgerRow",
+    "Mark",
     "Noun",
     "Outcome",
     "OutcomeKind",
+    "Path",
     "Reply",
+    "Scope",
+    "Seen",
+    "Spot",
     "Usage",
     "Verdict",
     "Words",

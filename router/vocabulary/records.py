@@ -46,6 +46,12 @@ class LedgerRow(Noun, frozen=True, kw_only=True):
     message_id: str | None = None
     policy_hash: str = ""
     prices_hash: str = ""
+    prefix: str = ""  # of tools and system, by digest
+    plain_pico: int = 0  # what the same would have cost without any caching
+    cache_expected_tokens: int = 0  # should have been read from the prompt cache
+    cache_cause: str = ""  # why no more was read
+    cache_at: str = ""  # where the prompt was another one than before
+    cache_lost_tokens: int = 0  # that could have been read but for the cause
 
 
 class Decided(Noun, frozen=True, kw_only=True, omit_defaults=True):

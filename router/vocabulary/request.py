@@ -11,6 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from .noun import Noun
+from .prefix import Expected, Mark, Scope
 
 
 class Door(StrEnum):
@@ -127,9 +128,19 @@ class Edit(Noun, frozen=True, kw_only=True):
     why: str
 
 
+class Caching(Noun, frozen=True, kw_only=True):
+    """What is asked of the prompt cache for one call, and what is expected of it."""
+
+    scope: Scope
+    marks: tuple[Mark, ...] = ()  # ours
+    marked: tuple[tuple[int, str], ...] = ()  # every mark that is sent: its place among the spots, its lifetime
+    expected: Expected = Expected()
+
+
 class Dressed(Noun, frozen=True, kw_only=True):
     """A choice made ready to send: what is edited, for which model, and what was left as it was."""
 
     model: str
     tier: str | None
     edits: tuple[Edit, ...] = ()
+    caching: Caching | None = None  # None: too short to be cached, or not understood

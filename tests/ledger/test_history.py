@@ -145,14 +145,15 @@ def test_a_change_stays_as_it_was_written(tmp_path: Path) -> None:
 def test_a_ledger_of_the_first_version_is_brought_up_to_date_with_its_rows(tmp_path: Path) -> None:
     first = SqliteStore(tmp_path / FILE, migrations=MIGRATIONS[:1])
     first.open()
-    first._commit([(_PUT_FIRST, [msgspec.structs.astuple(ended(1))])])
+    first._commit([(_PUT_FIRST, [msgspec.structs.astuple(ended(1))[:FIRST_COLUMNS]])])
     first.close()
     closed(tmp_path, decided(1))
     assert (1, 1) == (spending(tmp_path).total.attempts, count_decisions(tmp_path))
     assert (tmp_path / f"{FILE}.version-1").exists()
 
 
-_PUT_FIRST = f"INSERT INTO attempts VALUES ({', '.join('?' * len(LedgerRow.__struct_fields__))})"  # noqa: S608  our own names
+FIRST_COLUMNS = 34
+_PUT_FIRST = f"INSERT INTO attempts VALUES ({', '.join('?' * FIRST_COLUMNS)})"  # noqa: S608  our own names
 
 
 # ---- reading

@@ -122,7 +122,9 @@ def test_a_sqlite_without_the_bug_is_taken(version: str) -> None:
 def test_a_ledger_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -> None:
     opened(tmp_path, ONE_MORE).close()
     before = (tmp_path / "ledger.sqlite").read_bytes()
-    with pytest.raises(StartError, match="newer Tierwise \\(schema 3, this one knows 2\\)"):
+    with pytest.raises(
+        StartError, match=rf"newer Tierwise \(schema {len(ONE_MORE)}, this one knows {len(MIGRATIONS)}\)"
+    ):
         opened(tmp_path)
     assert before == (tmp_path / "ledger.sqlite").read_bytes()
 
@@ -148,7 +150,7 @@ def test_a_migration_keeps_the_rows_and_a_copy_of_the_file_before_it(tmp_path: P
     written(tmp_path, ended(1))
     opened(tmp_path, ONE_MORE).close()
     assert [("att_1", "fine")] == read(tmp_path, "SELECT attempt_id, weather FROM attempts")
-    copy = tmp_path / "ledger.sqlite.version-2"
+    copy = tmp_path / f"ledger.sqlite.version-{len(MIGRATIONS)}"
     copy.rename(tmp_path / "ledger.sqlite")
     assert ([ended(1)], 0o600) == (rows(tmp_path), (tmp_path / "ledger.sqlite").stat().st_mode & 0o777)
 

@@ -148,10 +148,19 @@ class CacheRules(Part, frozen=True, kw_only=True):
     marks: Annotated[
         Literal["auto", "off"],
         Meta(
-            description="`auto` marks tools + system when the caller marked nothing and it is long enough.",
+            description="`auto` sets up to four marks where the reads to come pay for the write, beside the caller's"
+            " own; `off` sets none.",
             examples=["off"],
         ),
     ] = "auto"
+    longest: Annotated[
+        Literal["5m", "1h"],
+        Meta(
+            description="The longest lifetime that is asked for. An hour costs twice the input price to write, and is"
+            " used where requests come back more slowly than every five minutes.",
+            examples=["5m"],
+        ),
+    ] = "1h"
     min_tokens: Annotated[
         Tokens | None,
         Meta(

@@ -25,6 +25,7 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     retired: dict[str, str]
     prices: PriceBook
     image_tokens_ceiling: int
+    shortest_cached: int  # tokens: the least of all models
     tier_order: tuple[str, ...]  # cheapest first
     tier_of_model: dict[str, str]
     default_tier: str
