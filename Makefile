@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no
 TEST_JOBS ?= 2
 ARGS ?=
 
-.PHONY: help setup serve test bench bench-replay lint soak lock clean
+.PHONY: help setup serve test bench bench-cache bench-replay lint soak lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -27,6 +27,9 @@ test: $(VENV)/.dev ## Set up, then run every test (ARGS="tests/wire -k sse" narr
 
 bench: $(VENV)/.runtime ## Measure speed, CPU and memory against the stand-in (ARGS=--quick for a look)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-cache: $(VENV)/.runtime ## Measure what the cache marks cost against hindsight (ARGS="--seed 3")
+	@$(BIN)/python -m tests.bench.cache $(ARGS)
 
 bench-replay: $(VENV)/.runtime ## Measure how many decisions a second a replay makes (ARGS="--requests 1000000")
 	@$(BIN)/python -m tests.bench.replay $(ARGS)

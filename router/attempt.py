@@ -120,18 +120,19 @@ class Running:
     def _cached_row(self, reply: Reply) -> LedgerRow:
         """What the prompt cache did, and what the same would have cost without it."""
         usage = reply.usage
-        plain = msgspec.structs.replace(
-            usage,
-            input_tokens=usage.prompt_tokens,
-            cache_read_tokens=0,
-            cache_write_5m_tokens=0,
-            cache_write_1h_tokens=0,
-        )
         told = {} if self._watch is None else self._watch.ended(reply)
-        pico = self.cost.pico
+        plain = written = 0
         if usage.prompt_tokens != usage.input_tokens:
-            pico = self._cost(Billed.SETTLED, msgspec.structs.replace(reply, usage=plain)).pico
-        return msgspec.structs.replace(self.row, plain_pico=pico, **told)
+            nothing = dict.fromkeys(("cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"), 0)
+            uncached = msgspec.structs.replace(usage, input_tokens=usage.prompt_tokens, **nothing)
+            unwritten = msgspec.structs.replace(usage, cache_write_5m_tokens=0, cache_write_1h_tokens=0)
+            plain = self._priced(uncached, reply.model) - self.cost.pico
+            written = self.cost.pico - self._priced(unwritten, reply.model)
+        return msgspec.structs.replace(self.row, plain_pico=self.cost.pico + plain, cache_write_pico=written, **told)
+
+    def _priced(self, usage: Usage, model: str) -> int:
+        known = model if model in self._book.by_model else self.row.model
+        return cost(usage, known, self._book, self.row.at_ms).pico
 
 
 class Attempts:

@@ -9,13 +9,15 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from .decide.breakpoints import lay
+from .decide.breakpoints import lay, size
 from .decide.misses import DROPPED, expected, judged
 from .decide.policy import Rulebook
 from .decide.price import CHARACTERS_PER_TOKEN, price_at
+from .decide.shape import shape
+from .errors import RequestError
 from .ports import Clock, Events, Prefixes
 from .story import Story
-from .vocabulary import Ask, Caching, Dressed, Edit, Path, Reply, Scope
+from .vocabulary import Ask, Caching, Choice, Dressed, Edit, Path, Reply, Scope, Warmth
 from .wire.marking import mark_edits
 from .wire.prefix import read_path
 
@@ -50,6 +52,33 @@ def cached(story: Story, model: str, edits: tuple[Edit, ...]) -> tuple[Caching |
         return None, ()
     hope = expected(path, known, laid, rules.models[model].cache_minimum)
     return Caching(scope=scope, marks=laid.marks, marked=laid.marked, expected=hope), marking
+
+
+def warmths(story: Story) -> tuple[Warmth, ...]:
+    """What each tier's model has of the prompt in its cache."""
+    path, look, rules = story.path, story.look, story.rules
+    if path is None or look is None:
+        return ()
+    task = story.task_named or (story.verdict.task if story.verdict is not None else None) or rules.default_task
+    found = []
+    for tier in rules.tier_order:
+        model = rules.ids[rules.policy.tiers[tier].model]
+        try:
+            edits = shape(story.ask, Choice(tier=tier, model=model, task=task, reason=""), rules)
+        except RequestError:
+            continue
+        known = look(_scope(story, model, edits), path)
+        warm = max((seen for seen in known.spots if seen.warm), key=lambda seen: seen.tokens or 0, default=None)
+        found.append(
+            Warmth(
+                model=model,
+                tokens=size(path, known),
+                warm_tokens=(warm.tokens or 0) if warm is not None else 0,
+                warm_left_s=int(warm.warm_left_s) if warm is not None else 0,
+                output_tokens=round(known.output_tokens or 0),
+            )
+        )
+    return tuple(found)
 
 
 def _scope(story: Story, model: str, edits: Iterable[Edit]) -> Scope:

@@ -6,6 +6,8 @@ later, and to replay it under another policy.
 
 from __future__ import annotations
 
+import msgspec
+
 from .decide.choosing import Known, choose, wants_verdict
 from .decide.policy import Rulebook
 from .decide.replay import HINTS
@@ -36,6 +38,9 @@ def decided(story: Story, dressed: Dressed | None) -> Decided:
         texts=story.texts,
         verdict=story.verdict,
         pinned=story.pinned,
+        calm=story.mood.calm,
+        came_down=story.mood.came_down,
+        warmth=story.warmth,
         rule=chosen.rule,
         tier=chosen.tier,
         model=chosen.model,
@@ -52,6 +57,7 @@ def compare(story: Story, shadow: Rulebook, verdict: Verdict | None) -> tuple[bo
         rule = first_match(shadow.matchers, sight(ask, story.caller, Texts(ask))) if shadow.matchers else None
         task = task_named(ask.words, shadow) or (rule.task if rule is not None else None)
         known = Known(facts=ask.facts, rule=rule, task=task, pinned=_known_tier(story.pinned, shadow))
+        known = msgspec.structs.replace(known, mood=story.mood, warmth=story.warmth)
         if wants_verdict(known, shadow) and not usable(verdict, shadow):
             return None, CANNOT_JUDGE
         other = choose(known, verdict, shadow)

@@ -10,6 +10,7 @@ import msgspec
 
 from .affording import Affording
 from .attempt import Running
+from .caching import warmths
 from .decide.choosing import SKIPPED, answers_itself, choose, wants_verdict
 from .decide.classify import verdict_key
 from .decide.fallback import Rung, Stop
@@ -109,6 +110,7 @@ class Pipeline:
     # 4 ---- choose: the caller's word, a rule's, what is measured or judged; then the pin
 
     def _choose(self, story: Story) -> Story:
+        story = msgspec.structs.replace(story, warmth=warmths(story))
         return msgspec.structs.replace(story, choice=choose(story.known, story.verdict, story.rules))
 
     # 6, dress, is one call above; 7 ---- send: walk the ladder

@@ -125,6 +125,8 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
     tier: str
     task: str
     until_s: float  # monotonic
+    calm: int = 0  # turns in a row that needed less than this tier
+    came_down: bool = False
 
 
 class Pins(Protocol):

@@ -10,7 +10,8 @@ from .caching import Caches, path_of
 from .decide import pin, tier
 from .decide.policy import Rulebook
 from .decide.rules import TEXT_CHARS_MAX, OfText, Sight, first_match
-from .ports import Clock, Pins, Steering
+from .decide.warmth import Mood
+from .ports import Clock, Pin, Pins, Steering
 from .story import Story
 from .vocabulary import Ask, Caller
 from .wire.ask import question_text
@@ -52,6 +53,7 @@ class Recalling:
         rule = first_match(rules.matchers, sight(ask, caller, texts)) if rules.matchers else None
         task = tier.task_named(ask.words, rules)
         lane = pin.lane(ask.facts, ask.words)
+        pinned = self._pinned(lane, caller, rules)
         return Story(
             ask=ask,
             caller=caller,
@@ -64,16 +66,16 @@ class Recalling:
             texts=texts.answers,
             task_named=task or (rule.task if rule is not None else None),
             lane=lane,
-            pinned=self._pinned(lane, caller, rules),
+            pinned=None if pinned is None else pinned.tier,
+            mood=Mood() if pinned is None else Mood(calm=pinned.calm, came_down=pinned.came_down),
             path=path_of(ask, rules),
             look=self._caches.look,
         )
 
-    def _pinned(self, lane: str | None, caller: Caller, rules: Rulebook) -> str | None:
+    def _pinned(self, lane: str | None, caller: Caller, rules: Rulebook) -> Pin | None:
         if lane is None or not rules.policy.sticky.enabled:
             return None
-        found = self._pins.get(caller.tenant, lane)
-        return None if found is None else found.tier
+        return self._pins.get(caller.tenant, lane)
 
 
 def sight(ask: Ask, caller: Caller, texts: Texts) -> Sight:

@@ -182,8 +182,21 @@ def event(story: Story, ended: Ended, served_by: str, now_s: float) -> dict[str,
         "attempts": len(ended.attempts),
         "cost_usd": usd(spent_pico(story, ended)),
         "policy": story.rules.hash,
+        **_of_the_cache(ended),
         **_of_the_row(None if last is None else last.row),
         **timing(story, last, now_s),
+    }
+
+
+def _of_the_cache(ended: Ended) -> dict[str, object]:
+    """What the prompt cache did for the answer, and what it saved over all attempts; below zero: what it cost."""
+    rows = [attempt.row for attempt in ended.attempts]
+    last = rows[-1] if rows else None
+    return {
+        "cache_cause": last.cache_cause if last is not None else "",
+        "cache_expected_tokens": last.cache_expected_tokens if last is not None else 0,
+        "uncached_usd": usd(sum(row.plain_pico for row in rows)),
+        "cache_saved_usd": usd(sum(row.plain_pico - row.cost_pico for row in rows if row.plain_pico)),
     }
 
 

@@ -14,6 +14,7 @@ from .affording import Affording
 from .decide import pin
 from .decide.budget import usd
 from .decide.fallback import Stop
+from .decide.warmth import mood_after
 from .deciding import decided
 from .dispatch import Ended
 from .errors import RequestError
@@ -157,7 +158,15 @@ class Settling:
         if running.row.tier is None or lane is None or not sticky.enabled or story.chosen.named_by_caller:
             return
         until_s = self._clock.monotonic() + sticky.idle_s
-        kept = Pin(model=running.row.model, tier=running.row.tier, task=story.chosen.task, until_s=until_s)
+        mood = mood_after(story.mood, story.pinned, story.chosen, story.rules)
+        kept = Pin(
+            model=running.row.model,
+            tier=running.row.tier,
+            task=story.chosen.task,
+            until_s=until_s,
+            calm=mood.calm,
+            came_down=mood.came_down,
+        )
         self._pins.put(story.caller.tenant, lane, kept)
 
 

@@ -13,7 +13,8 @@ import msgspec
 from .decide.choosing import Known
 from .decide.policy import CacheRules, Rule, Rulebook, Task
 from .decide.spend import Account
-from .vocabulary import Ask, Caller, Choice, Door, LedgerRow, Path, Scope, Verdict
+from .decide.warmth import Mood
+from .vocabulary import Ask, Caller, Choice, Door, LedgerRow, Path, Scope, Verdict, Warmth
 from .vocabulary import Known as KnownPrefixes
 
 # The Messages API's own ceiling: what its clients wait for when nobody says otherwise.
@@ -35,6 +36,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     task_named: str | None = None  # by the caller, else by the rule
     lane: str | None = None  # the conversation's name in memory
     pinned: str | None = None  # the tier that the conversation is on
+    mood: Mood = Mood()
+    warmth: tuple[Warmth, ...] = ()  # which models have the prompt in their cache
     verdict: Verdict | None = None
     verdict_s: float = 0.0  # how long listening took
     verdict_pico: int = 0  # what it cost this request
@@ -47,7 +50,14 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def known(self) -> Known:
-        return Known(facts=self.ask.facts, rule=self.rule, task=self.task_named, pinned=self.pinned)
+        return Known(
+            facts=self.ask.facts,
+            rule=self.rule,
+            task=self.task_named,
+            pinned=self.pinned,
+            mood=self.mood,
+            warmth=self.warmth,
+        )
 
     @property
     def chosen(self) -> Choice:

@@ -11,6 +11,7 @@ from statistics import mean
 
 import pytest
 
+from router.decide.policy import Rates
 from router.decide.price import cost
 from router.vocabulary import Usage
 
@@ -23,7 +24,7 @@ SEEDS = (7, 11, 13)
 PRICES = default_rules().prices
 
 
-def rates_of(requests: list[Sent]):
+def rates_of(requests: list[Sent]) -> Rates:
     return PRICES.by_model[requests[0].body["model"]][0].rates
 
 

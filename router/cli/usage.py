@@ -21,7 +21,9 @@ from ..clock import SystemClock
 from ..decide.budget import usd
 from ..errors import SettingsError
 from ..ledger.report import DIMENSIONS, Dimension, NoLedger, Spending, Sums, spending
+from ..ledger.savings import Group, Saved, savings
 from ..settings import load_settings
+from . import cache_usage
 
 WIDEST = 1000  # characters
 UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
@@ -46,8 +48,9 @@ class Since(click.ParamType[int]):
 @click.option("--by", type=click.Choice(DIMENSIONS), default="model", show_default=True, help="What to group by.")
 @click.option("--since", "since_ms", type=Since(), default="2020-01-01", help="From a span ago (7d) or a UTC day on.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the ledger is; else TIERWISE_DATA_DIR.")
+@click.option("--cache", "of_cache", is_flag=True, help="What the prompt cache cost and saved, and why not more.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def usage(by: Dimension, since_ms: int, data_dir: Path | None, as_json: bool) -> None:
+def usage(by: Dimension, since_ms: int, data_dir: Path | None, of_cache: bool, as_json: bool) -> None:
     """Show what was spent. Works while the service runs, and is exact at that moment.
 
     Without a ledger it leaves with 1 (and with --json prints zeros all the same).
@@ -56,19 +59,32 @@ def usage(by: Dimension, since_ms: int, data_dir: Path | None, as_json: bool) ->
     Examples:
       tierwise usage --by feature --since 7d
       tierwise usage --by day --since 2026-11-01 --json
+      tierwise usage --cache --since 1d
     """
     try:
-        found = spending(data_dir or load_settings().data_dir, by, since_ms)
+        place = data_dir or load_settings().data_dir
+        if of_cache:
+            _tell_cache(savings(place, since_ms), as_json)
+            return
+        found = spending(place, by, since_ms)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
     except NoLedger as error:
         if as_json:
-            click.echo(msgspec.json.encode(_as_data(Spending(total=Sums(), by=by, groups={}))))
+            nothing = cache_usage.as_data({}) if of_cache else _as_data(Spending(total=Sums(), by=by, groups={}))
+            click.echo(msgspec.json.encode(nothing))
         raise click.ClickException(str(error)) from None
     if as_json:
         click.echo(msgspec.json.encode(_as_data(found)))
     else:
         _show(found)
+
+
+def _tell_cache(groups: dict[Group, Saved], as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode(cache_usage.as_data(groups)))
+    else:
+        cache_usage.show(groups, _printable)
 
 
 def _as_data(found: Spending) -> dict[str, object]:

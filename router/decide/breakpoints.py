@@ -86,6 +86,14 @@ def lay(path: Path, known: Known, model: Model, rates: Rates, rules: CacheRules)
     return _laid(path, chosen, warm)
 
 
+def size(path: Path, known: Known) -> int:
+    """About how many tokens the whole prompt has."""
+    if not path.spots:
+        return 0
+    last = path.spots[-1]
+    return round(last.text_bytes * (known.tokens_per_byte or TOKENS_PER_BYTE) + last.media_tokens)
+
+
 def _places(path: Path, known: Known, density: float) -> list[Place]:
     by_structure = path.automatic is None and not any(spot.own for spot in path.spots)
     automatic = None

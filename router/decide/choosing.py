@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import msgspec
 
-from ..vocabulary import Choice, Facts, Verdict
+from ..vocabulary import Choice, Facts, Verdict, Warmth
 from . import pin, tier
 from .policy import Rule, Rulebook
+from .warmth import Mood, weigh
 
 NOBODY = "router/rule"  # where a model would stand, when a rule answers by itself
 SKIPPED = Verdict(task=None, difficulty=None, source="skipped")
@@ -23,6 +24,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rule: Rule | None = None
     task: str | None = None  # named by the caller, else by the rule
     pinned: str | None = None
+    mood: Mood = Mood()
+    warmth: tuple[Warmth, ...] = ()  # which models have the prompt in their cache
 
 
 def answers_itself(rule: Rule | None) -> bool:
@@ -53,7 +56,10 @@ def choose(known: Known, verdict: Verdict | None, rules: Rulebook) -> Choice:
         return named
     if choice is None:
         choice = tier.choose(known.facts, known.task, verdict or SKIPPED, rules)
-    choice = pin.hold(choice, known.pinned, known.facts, rules)
+    held = pin.hold(choice, known.pinned, known.facts, rules)
+    choice, wanted = weigh(choice, held, known.facts, known.mood, known.warmth, rules), choice.tier
+    if choice.tier != wanted:
+        choice = msgspec.structs.replace(choice, wanted=wanted)
     if known.rule is not None and choice.rule is None:
         return msgspec.structs.replace(choice, rule=known.rule.name)
     return choice

@@ -6,7 +6,7 @@ Rule: pure. A cause is one of CAUSES; tokens lost are those that could have been
 from __future__ import annotations
 
 from ..vocabulary import Expected, Known, Path, Usage
-from .breakpoints import TOKENS_PER_BYTE, Laid
+from .breakpoints import TOKENS_PER_BYTE, Laid, size
 from .reuse import LIFETIME_S
 
 SHORT = "too_short"  # below the model's minimum
@@ -24,7 +24,7 @@ def expected(path: Path, known: Known, laid: Laid, minimum: int) -> Expected:
     if laid.expected_tokens:
         exact = any(one.warm and one.tokens == laid.expected_tokens for one in known.spots)
         return Expected(tokens=laid.expected_tokens, exact=exact)
-    if _tokens(path, known, len(path.spots) - 1) < minimum:
+    if size(path, known) < minimum:
         return Expected(cause=SHORT)
     for at in range(len(known.spots) - 1, -1, -1):
         seen = known.spots[at]

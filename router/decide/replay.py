@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,8 +21,10 @@ from .policy import Rule, Rulebook
 from .price import cost
 from .rules import OfText, Sight, first_match
 from .tier import task_named
+from .warmth import Mood, mood_after
 
 DAY_MS = 86_400_000
+CALMLESS = Mood()
 LANES_MAX = 200_000
 REASONS_MAX = 1_000
 # What a coding harness tells of its request is always kept; of another header it is known whether it was
@@ -69,6 +72,14 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     answered: bool
 
 
+class Lane(NamedTuple):
+    """A conversation, as the replay has it."""
+
+    tier: str
+    until_ms: float
+    mood: Mood
+
+
 class Replay:
     """Adds up what a policy would have done. Feed it in the order of time."""
 
@@ -80,7 +91,7 @@ class Replay:
         self.unknown: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.moves: dict[tuple[str, str, str], Move] = {}
-        self._lanes: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
+        self._lanes: OrderedDict[tuple[str, str], Lane] = OrderedDict()
 
     @property
     def known(self) -> int:
@@ -107,7 +118,8 @@ class Replay:
     def _decide(self, past: Decided) -> Choice:
         rule = self._rule(past)
         task = task_named(past.words, self.rules) or (rule.task if rule is not None else None)
-        known = Known(facts=past.facts, rule=rule, task=task, pinned=self._pinned(past))
+        pinned, mood = self._pinned(past)
+        known = Known(facts=past.facts, rule=rule, task=task, pinned=pinned, mood=mood, warmth=past.warmth)
         if not wants_verdict(known, self.rules):
             return choose(known, None, self.rules)
         return choose(known, self._verdict(past.verdict), self.rules)
@@ -135,28 +147,31 @@ class Replay:
             raise NotKept(f"the verdict of that day names the task {verdict.task}, which this policy has not")
         return verdict
 
-    def _pinned(self, past: Decided) -> str | None:
+    def _pinned(self, past: Decided) -> tuple[str | None, Mood]:
         """Where this policy has put the conversation, or where it was when the replay came upon it."""
-        if not self.rules.policy.sticky.enabled:
-            return None
-        lane = pin.lane(past.facts, past.words)
+        lane = pin.lane(past.facts, past.words) if self.rules.policy.sticky.enabled else None
         if lane is None:
-            return None
+            return None, CALMLESS
         kept = self._lanes.get((past.tenant, lane))
         if kept is None:
-            return past.pinned if past.pinned in self.rules.policy.tiers else None
-        tier, until_ms = kept
-        return tier if past.at_ms < until_ms else None
+            pinned = past.pinned if past.pinned in self.rules.policy.tiers else None
+            return pinned, Mood(calm=past.calm, came_down=past.came_down)
+        return (kept.tier, kept.mood) if past.at_ms < kept.until_ms else (None, CALMLESS)
 
     def _remember(self, past: Decided, choice: Choice) -> None:
         lane = pin.lane_to_open(past.facts, past.words)
         if lane is None or choice.tier is None or choice.named_by_caller or not self.rules.policy.sticky.enabled:
             return
         key = (past.tenant, lane)
-        self._lanes[key] = (choice.tier, past.at_ms + self.rules.policy.sticky.idle_s * 1000)
+        mood = self._mood_after(past, choice)
+        self._lanes[key] = Lane(choice.tier, past.at_ms + self.rules.policy.sticky.idle_s * 1000, mood)
         self._lanes.move_to_end(key)
         if len(self._lanes) > LANES_MAX:
             self._lanes.popitem(last=False)
+
+    def _mood_after(self, past: Decided, choice: Choice) -> Mood:
+        pinned, mood = self._pinned(past)
+        return mood_after(mood, pinned, choice, self.rules)
 
     def _forget(self, past: Decided) -> None:
         lane = pin.lane_to_open(past.facts, past.words)

@@ -61,6 +61,7 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE attempts ADD COLUMN prefix TEXT NOT NULL DEFAULT '';
     ALTER TABLE attempts ADD COLUMN plain_pico INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE attempts ADD COLUMN cache_write_pico INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE attempts ADD COLUMN cache_expected_tokens INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE attempts ADD COLUMN cache_cause TEXT NOT NULL DEFAULT '';
     ALTER TABLE attempts ADD COLUMN cache_at TEXT NOT NULL DEFAULT '';

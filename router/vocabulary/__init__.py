@@ -11,7 +11,7 @@ Money is an integer number of pico-dollars (1e-12 USD). Times are milliseconds s
 
 from .answer import ANSWERS, Billed, Cost, Outcome, OutcomeKind, Reply, Usage
 from .noun import PICO_PER_USD, Noun
-from .prefix import Counts, Expected, Known, Mark, Path, Scope, Seen, Spot
+from .prefix import Counts, Expected, Known, Mark, Path, Scope, Seen, Spot, Warmth
 from .records import Audit, Decided, LedgerRow
 from .request import Ask, Caching, Caller, Choice, Difficulty, Door, Dressed, Edit, Facts, Verdict, Words, Workload
 
@@ -46,6 +46,7 @@ __all__ = [
     "Spot",
     "Usage",
     "Verdict",
+    "Warmth",
     "Words",
     "Workload",
 ]

@@ -81,6 +81,16 @@ class Known(Noun, frozen=True, kw_only=True):
     stable_after: int = 0  # of the blocks after it, how many were the same
 
 
+class Warmth(Noun, frozen=True, kw_only=True, omit_defaults=True):
+    """What one model has of a prompt in its cache."""
+
+    model: str
+    tokens: int  # of the prompt, about
+    warm_tokens: int = 0  # of these
+    warm_left_s: int = 0
+    output_tokens: int = 0  # of an answer, on average; 0: not known
+
+
 class Mark(Noun, frozen=True, kw_only=True):
     """A mark that the router sets, and what speaks for it."""
 

@@ -6,6 +6,7 @@ Rule: flat, and read back by name: a later version still reads what an earlier o
 from __future__ import annotations
 
 from .noun import Noun
+from .prefix import Warmth
 from .request import Facts, Verdict, Words
 
 
@@ -48,6 +49,7 @@ class LedgerRow(Noun, frozen=True, kw_only=True):
     prices_hash: str = ""
     prefix: str = ""  # of tools and system, by digest
     plain_pico: int = 0  # what the same would have cost without any caching
+    cache_write_pico: int = 0  # of the cost: what was written to the prompt cache
     cache_expected_tokens: int = 0  # should have been read from the prompt cache
     cache_cause: str = ""  # why no more was read
     cache_at: str = ""  # where the prompt was another one than before
@@ -69,6 +71,9 @@ class Decided(Noun, frozen=True, kw_only=True, omit_defaults=True):
     texts: tuple[tuple[str, bool], ...] = ()  # what rules asked of the text, by the condition's digest, and the answer
     verdict: Verdict | None = None
     pinned: str | None = None  # the tier that the conversation was on
+    calm: int = 0  # turns before this one that needed less than the tier they were on
+    came_down: bool = False  # it has moved down before
+    warmth: tuple[Warmth, ...] = ()  # which models had it in their cache
     rule: str | None = None
     tier: str | None = None
     model: str = ""

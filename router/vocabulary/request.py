@@ -118,6 +118,7 @@ class Choice(Noun, frozen=True, kw_only=True):
     named_by_caller: bool = False  # a model id in the request: it is never swapped for another
     rule: str | None = None  # the policy's rule that placed it
     verdict: Verdict | None = None
+    wanted: str | None = None  # the tier that it would be, were the conversation not where it is
 
 
 class Edit(Noun, frozen=True, kw_only=True):

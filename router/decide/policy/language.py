@@ -137,11 +137,22 @@ class Fallbacks(Part, frozen=True, kw_only=True):
 
 class Sticky(Part, frozen=True, kw_only=True):
     enabled: Annotated[
-        bool, Meta(description="Keep a conversation on its model; it moves upward only.", examples=[False])
+        bool, Meta(description="Keep a conversation on its model, unless a move is needed or pays.", examples=[False])
     ] = True
     idle_s: Annotated[
         Positive, Meta(description="A conversation that is silent for longer is forgotten.", examples=[1800])
     ] = 3600.0
+    down: Annotated[
+        Literal["when_it_pays", "never"],
+        Meta(
+            description="Whether a conversation may move to a lower tier, once, when its last turns needed no more and"
+            " the move costs less than staying where its prompt is cached.",
+            examples=["never"],
+        ),
+    ] = "when_it_pays"
+    calm_turns: Annotated[
+        int, Meta(ge=1, le=1_000, description="How many turns in a row must have needed less, before.", examples=[5])
+    ] = 3
 
 
 class CacheRules(Part, frozen=True, kw_only=True):
