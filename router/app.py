@@ -35,6 +35,7 @@ from .memory.spend import MemorySpend
 from .memory.verdicts import MemoryVerdicts
 from .pipeline import Pipeline
 from .ports import Clock
+from .prewarming import Prewarming
 from .recalling import Recalling
 from .settings import Settings, environment
 from .settling import Settling
@@ -130,15 +131,18 @@ async def running_service(settings: Settings, write: Callable[[bytes], object] |
         )
         stack.callback(helm.close)
         affording = Affording(purse=purse, warn=alarms.raise_)
+        caches = Caches(prefixes=MemoryPrefixes(clock), events=events, clock=clock)
+        prewarming = Prewarming(rules=lambda: helm.current, attempts=attempts, caches=caches, told=(events, clock))
         admission = Admission(settings.max_in_flight)
         app = build_api(
             front=_front(settings, admission, clock, events),
-            pipeline=_pipeline((helm, events, books), (classifier, listening), attempts, affording, clock),
+            pipeline=_pipeline((helm, events, books), (classifier, listening), attempts, affording, caches),
             counting=Counting(rules=lambda: helm.current, upstream=upstream),
             health=Wellbeing(helm=helm, books=books, admission=admission, events=events),
             admin=(AdminKey(_admin_key(settings)), helm),
         )
-        beside = (helm.keep(), alarms.tell(), watching(lambda: helm.files, lambda: helm.reload("file"), events))
+        reloading = watching(lambda: helm.files, lambda: helm.reload("file"), events)
+        beside = (helm.keep(), alarms.tell(), prewarming.keep(), reloading)
         yield Service(app=app, admission=admission, helm=helm, events=events, upstream_url=url, beside=beside)
 
 
@@ -204,11 +208,11 @@ def _pipeline(
     listen: tuple[HaikuClassifier, Listening],
     attempts: Attempts,
     affording: Affording,
-    clock: Clock,
+    caches: Caches,
 ) -> Pipeline:
-    pins = MemoryPins(clock)
     helm, events, books = told
-    caches = Caches(prefixes=MemoryPrefixes(clock), events=events, clock=clock)
+    clock = caches.clock
+    pins = MemoryPins(clock)
     return Pipeline(
         recalling=Recalling(steering=helm, pins=pins, caches=caches, clock=clock),
         listen=listen,

@@ -50,6 +50,8 @@ class Running:
         """Write the end of this attempt, with all that was read of its answer."""
         if self.outcome is not None:
             return
+        if self._watch is not None:
+            self._watch.over()
         reply = self._reply()
         billed = self._billed(outcome, reply)
         self.outcome = msgspec.structs.replace(outcome, billed=billed)

@@ -5,19 +5,20 @@ Rule: trunk. decide/breakpoints.py says where marks stand, decide/misses.py what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from .decide.breakpoints import lay, size
+from .decide.breakpoints import TOKENS_PER_BYTE, Laid, lay, size
 from .decide.misses import DROPPED, expected, judged
 from .decide.policy import Rulebook
 from .decide.price import CHARACTERS_PER_TOKEN, price_at
 from .decide.shape import shape
 from .errors import RequestError
+from .herding import Herds
 from .ports import Clock, Events, Prefixes
 from .story import Story
-from .vocabulary import Ask, Caching, Choice, Dressed, Edit, Path, Reply, Scope, Warmth
+from .vocabulary import Ask, Caching, Choice, Dressed, Edit, Known, Path, Reply, Scope, Warmth
 from .wire.marking import mark_edits
 from .wire.prefix import read_path
 
@@ -26,14 +27,15 @@ _OUTPUT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NULL = msgspec.Raw(b"null")
 
 
-def path_of(ask: Ask, rules: Rulebook) -> Path | None:
+def path_of(ask: Ask, rules: Rulebook, moved: Edit | None = None) -> Path | None:
     """The prompt as the cache sees it; None where it is too short for any model to be cached."""
     facts = ask.facts
     characters, tokens = CHARACTERS_PER_TOKEN
     size = (facts.tools_bytes + facts.system_bytes + facts.messages_bytes) * tokens // characters
     if size < rules.shortest_cached:
         return None
-    return read_path(ask.fields, facts)
+    fields = ask.fields if moved is None or moved.value is None else {**ask.fields, moved.key: moved.value}
+    return read_path(fields, facts)
 
 
 def cached(story: Story, model: str, edits: tuple[Edit, ...]) -> tuple[Caching | None, tuple[Edit, ...]]:
@@ -47,11 +49,25 @@ def cached(story: Story, model: str, edits: tuple[Edit, ...]) -> tuple[Caching |
     assert price is not None, "the loader lets no model in without a price"
     laid = lay(path, known, rules.models[model], price.rates, story.cache_rules)
     try:
-        marking = mark_edits(story.ask.fields, laid.marks)
+        marking = mark_edits(story.fields, laid.marks)
     except msgspec.DecodeError:
         return None, ()
     hope = expected(path, known, laid, rules.models[model].cache_minimum)
-    return Caching(scope=scope, marks=laid.marks, marked=laid.marked, expected=hope), marking
+    caching = Caching(
+        scope=scope, marks=laid.marks, marked=laid.marked, expected=hope, writes=_writes(story, scope, known, laid)
+    )
+    return caching, marking
+
+
+def _writes(story: Story, scope: Scope, known: Known, laid: Laid) -> tuple[int, ...]:
+    """What this call would write and another may be writing: by model, settings and digest."""
+    rules, path = story.cache_rules, story.path
+    if not rules.hold_ms or path is None:
+        return ()
+    cold = [path.spots[at] for at, _ in laid.marked if known.spots[at].warm is None]
+    density = known.tokens_per_byte or TOKENS_PER_BYTE
+    long = [spot for spot in cold if spot.text_bytes * density + spot.media_tokens >= rules.hold_tokens]
+    return tuple(hash((scope.tenant, scope.model, scope.turns, scope.head, spot.digest)) for spot in long)
 
 
 def warmths(story: Story) -> tuple[Warmth, ...]:
@@ -83,7 +99,7 @@ def warmths(story: Story) -> tuple[Warmth, ...]:
 
 def _scope(story: Story, model: str, edits: Iterable[Edit]) -> Scope:
     """Everything besides the prompt's own bytes that makes its entries others."""
-    fields: dict[str, msgspec.Raw | None] = dict(story.ask.fields)
+    fields: dict[str, msgspec.Raw | None] = dict(story.fields)
     for edit in edits:
         fields[edit.key] = edit.value
     output = fields.get("output_config")
@@ -102,29 +118,37 @@ def _scope(story: Story, model: str, edits: Iterable[Edit]) -> Scope:
 class Watch:
     """One call, as the prompt cache sees it: told when it is sent, when its answer begins, and what it used."""
 
-    def __init__(self, prefixes: Prefixes, events: Events, clock: Clock, path: Path, caching: Caching) -> None:
-        self._prefixes = prefixes
-        self._events = events
-        self._clock = clock
+    def __init__(self, caches: Caches, path: Path, caching: Caching) -> None:
+        self._caches = caches
         self._path = path
         self._caching = caching
         self._sent_s = 0.0
+        self._leads: tuple[int, ...] = ()
 
     def sent(self) -> None:
-        self._sent_s = self._clock.monotonic()
-        self._prefixes.sent(self._caching.scope, self._path)
+        self._sent_s = self._caches.clock.monotonic()
+        self._leads = self._caches.herds.lead(self._caching.writes)
+        self._caches.prefixes.sent(self._caching.scope, self._path)
+        if self._caches.on_sent is not None:
+            self._caches.on_sent(self._caching.scope.model, self._path)
 
     def began(self) -> None:
-        self._prefixes.began(self._caching.scope, self._path, self._caching.marked, self._sent_s)
+        self._caches.prefixes.began(self._caching.scope, self._path, self._caching.marked, self._sent_s)
+        self.over()
+
+    def over(self) -> None:
+        """Nobody need wait for it any longer."""
+        self._caches.herds.done(self._leads)
+        self._leads = ()
 
     def ended(self, reply: Reply) -> Mapping[str, object]:
         """What the ledger's row says of the cache."""
-        caching = self._caching
+        caching, prefixes = self._caching, self._caches.prefixes
         cause, lost = judged(caching.expected, reply.usage)
         if cause == DROPPED:
-            self._prefixes.dropped(caching.scope, self._path)
-        self._prefixes.settled(caching.scope, self._path, caching.marked, reply.usage)
-        self._events.count("cache_misses", cause or "none")
+            prefixes.dropped(caching.scope, self._path)
+        prefixes.settled(caching.scope, self._path, caching.marked, reply.usage)
+        self._caches.events.count("cache_misses", cause or "none")
         return {
             "cache_expected_tokens": caching.expected.tokens,
             "cache_cause": cause,
@@ -138,11 +162,13 @@ class Caches:
 
     def __init__(self, *, prefixes: Prefixes, events: Events, clock: Clock) -> None:
         self.look = prefixes.look
-        self._prefixes = prefixes
-        self._events = events
-        self._clock = clock
+        self.prefixes = prefixes
+        self.events = events
+        self.clock = clock
+        self.herds = Herds()
+        self.on_sent: Callable[[str, Path], None] | None = None
 
     def watch(self, story: Story, dressed: Dressed) -> Watch | None:
         if story.path is None or dressed.caching is None:
             return None
-        return Watch(self._prefixes, self._events, self._clock, story.path, dressed.caching)
+        return Watch(self, story.path, dressed.caching)

@@ -66,6 +66,8 @@ class Dispatch:
             if move.wait_s > 0:
                 await clock.sleep(move.wait_s)
             dressed = first if move.rung == 0 else dress(story, rungs[move.rung])
+            if await self._caches.herds.wait(story, dressed, story.left_s(clock.monotonic())):
+                dressed = dress(story, rungs[move.rung])  # what it waited for is warm now
             running = await self._attempt(story, dressed, made)
             ended = running.outcome or Outcome(kind=OutcomeKind.ANSWERED)
             tried = (*tried, Tried(rung=move.rung, outcome=ended))

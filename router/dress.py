@@ -31,6 +31,8 @@ def dress(story: Story, rung: Rung) -> Dressed:
     )
     shaped = shape(ask, choice, rules)
     caching, marking = cached(story, rung.model, shaped)
+    if story.moved is not None and not any(edit.key == story.moved.key for edit in marking):
+        marking = (story.moved, *marking)
     edits = (*shaped, *marking, *_streamed(story, shaped))
     return Dressed(model=rung.model, tier=rung.tier, edits=edits, caching=caching)
 

@@ -13,8 +13,9 @@ from .decide.rules import TEXT_CHARS_MAX, OfText, Sight, first_match
 from .decide.warmth import Mood
 from .ports import Clock, Pin, Pins, Steering
 from .story import Story
-from .vocabulary import Ask, Caller
+from .vocabulary import Ask, Caller, Edit
 from .wire.ask import question_text
+from .wire.varying import moved
 
 
 class Texts:
@@ -54,6 +55,7 @@ class Recalling:
         task = tier.task_named(ask.words, rules)
         lane = pin.lane(ask.facts, ask.words)
         pinned = self._pinned(lane, caller, rules)
+        moved_lines = _moved(ask, rules)
         return Story(
             ask=ask,
             caller=caller,
@@ -68,7 +70,8 @@ class Recalling:
             lane=lane,
             pinned=None if pinned is None else pinned.tier,
             mood=Mood() if pinned is None else Mood(calm=pinned.calm, came_down=pinned.came_down),
-            path=path_of(ask, rules),
+            moved=moved_lines,
+            path=path_of(ask, rules, moved_lines),
             look=self._caches.look,
         )
 
@@ -76,6 +79,13 @@ class Recalling:
         if lane is None or not rules.policy.sticky.enabled:
             return None
         return self._pins.get(caller.tenant, lane)
+
+
+def _moved(ask: Ask, rules: Rulebook) -> Edit | None:
+    """The lines that vary, behind the rest of the system text; where the caller marked it, it is left alone."""
+    if rules.varying is None or not ask.facts.system_bytes or ask.facts.marks:
+        return None
+    return moved(ask.fields["system"], rules.varying.search)
 
 
 def sight(ask: Ask, caller: Caller, texts: Texts) -> Sight:

@@ -6,7 +6,7 @@ vocabulary and errors; never an edge, never the settings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -14,7 +14,7 @@ from .decide.choosing import Known
 from .decide.policy import CacheRules, Rule, Rulebook, Task
 from .decide.spend import Account
 from .decide.warmth import Mood
-from .vocabulary import Ask, Caller, Choice, Door, LedgerRow, Path, Scope, Verdict, Warmth
+from .vocabulary import Ask, Caller, Choice, Door, Edit, LedgerRow, Path, Scope, Verdict, Warmth
 from .vocabulary import Known as KnownPrefixes
 
 # The Messages API's own ceiling: what its clients wait for when nobody says otherwise.
@@ -42,6 +42,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     verdict_s: float = 0.0  # how long listening took
     verdict_pico: int = 0  # what it cost this request
     choice: Choice | None = None
+    moved: Edit | None = None  # of the system text: the lines that vary, behind the rest
     path: Path | None = None  # the prompt as the cache sees it; None: too short to be cached
     look: Callable[[Scope, Path], KnownPrefixes] | None = None  # what is known of it
     pots: tuple[Account, ...] = ()  # the budgets that it draws from
@@ -67,6 +68,13 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def task(self) -> Task:
         return self.rules.tasks[self.chosen.task]
+
+    @property
+    def fields(self) -> Mapping[str, msgspec.Raw]:
+        """The body, with the system text as it will be sent."""
+        if self.moved is None or self.moved.value is None:
+            return self.ask.fields
+        return {**self.ask.fields, self.moved.key: self.moved.value}
 
     @property
     def cache_rules(self) -> CacheRules:

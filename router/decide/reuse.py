@@ -6,6 +6,8 @@ prompt comes back, a running conversation goes on, a lone question does not.
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from ..vocabulary import Counts, Seen
@@ -97,6 +99,12 @@ def worth(terms: Terms, ttl: str, chance: tuple[float, float], stretch: Stretch)
     rewriting = slow * (terms.write["5m"] - terms.read)
     dearer = (terms.write["1h"] - terms.write["5m"]) * stretch.cold
     return short + rewriting * (spared * exposed + visits * stretch.lasting) - dearer
+
+
+def worth_keeping(uses_a_second: float, ttl: str, terms: Terms) -> bool:
+    """Is reading a prefix for nobody cheaper than what its next user would pay to write it anew?"""
+    soon = 1 - math.exp(-uses_a_second * LIFETIME_S[ttl])
+    return soon * (terms.write[ttl] - terms.read) > terms.read
 
 
 def _soon(like: Counts, prior: float) -> float:

@@ -17,6 +17,7 @@ from ..decide.policy import Catalogue, Measured, Policy, Rulebook, Task
 from ..decide.rules import compiled
 from ..errors import PolicyError
 from ..vocabulary import Difficulty
+from . import cachechecks
 from .catalogue import ids_of, read_catalogue
 from .conform import conform
 from .crosschecks import GENERAL, Sources, cross_check
@@ -62,15 +63,26 @@ def load(
     check_rules(sources, report)
     check_guards(sources, environment, report)
     check_use(sources, used or {}, report)
+    prewarm = cachechecks.warming(sources, policy.parent, report)
+    varying = cachechecks.varying(sources, report)
     evidence = {} if routes is None else in_force(routes, sources, report)
     report.raise_errors()
-    return _rulebook(
+    rules = _rulebook(
         sources,
         routes=evidence,
         webhook=_webhook(sources.policy, environment),
-        files=tuple(str(path) for path in (policy, base, *beside, routes_path) if path is not None),
+        files=tuple(str(path) for path in (policy, base, *beside, routes_path) if path is not None)
+        + cachechecks.files(sources, policy.parent),
         warnings=report.warnings,
     )
+    return msgspec.structs.replace(rules, hash=_with(prewarm, rules.hash), prewarm=prewarm, varying=varying)
+
+
+def _with(prewarm: dict[str, bytes], policy_hash: str) -> str:
+    """What is kept warm is part of the policy, though it stands in files of its own."""
+    if not prewarm:
+        return policy_hash
+    return hashlib.sha256(msgspec.msgpack.encode((policy_hash, prewarm))).hexdigest()[:16]
 
 
 def _sources(policy: Path, beside: tuple[Path, Path], report: Report) -> tuple[Sources, Path | None]:

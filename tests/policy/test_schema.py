@@ -49,6 +49,7 @@ def test_the_schema_refuses_unknown_keys_everywhere_and_names_the_closed_sets_of
 
 
 def test_the_complete_example_loads_and_holds_every_key_there_is(tmp_path: Path) -> None:
+    _beside(tmp_path)
     path = tmp_path / "complete.yaml"
     path.write_text(_block("complete"))
     assert () == load(path).warnings
@@ -60,6 +61,7 @@ def test_the_complete_example_loads_and_holds_every_key_there_is(tmp_path: Path)
 def test_every_whole_policy_on_the_page_loads_without_a_warning(tmp_path: Path) -> None:
     examples = re.findall(r"```yaml\n( *# yaml-language-server.*?)```", PAGE, re.DOTALL)
     assert 3 == len(examples)
+    _beside(tmp_path)
     for number, example in enumerate(examples):
         path = tmp_path / f"{number}.yaml"
         path.write_text(example)
@@ -83,7 +85,7 @@ def _written(node: Node, path: str = "") -> list[str]:
         return []
     found: list[str] = []
     for name, (_, child) in node.pairs.items():
-        here = f"{path}.{'*' if path in {'tiers', 'tasks', 'budgets'} else name}".lstrip(".")
+        here = f"{path}.{'*' if path in {'tiers', 'tasks', 'budgets', 'cache.prewarm'} else name}".lstrip(".")
         found += [here, *_written(child, here)]
     return found
 
@@ -115,6 +117,7 @@ BESIDE: dict[str, dict[str, object]] = {
 REQUIRED: dict[str, dict[str, object]] = {
     "rules[]": {"name": "r", "tier": "haiku"},
     "budgets.*": {"usd": 5},
+    "cache.prewarm.*": {"file": "support-prefix.json", "tier": "sonnet"},
     "rollout": {"candidate": "next.yaml"},
     "tests[]": {"name": "t", "given": {"prompt": "x"}, "expect": {}},
 }
@@ -124,6 +127,7 @@ REQUIRED: dict[str, dict[str, object]] = {
 def test_the_example_of_each_key_is_taken_without_a_word(path: str, example: object, tmp_path: Path) -> None:
     policy = YAML(typ="safe", pure=True).load(FRAME)
     _put(policy, path, example)
+    _beside(tmp_path)
     file = tmp_path / "policy.yaml"
     file.write_text(json.dumps(policy))  # JSON is YAML
     assert () == load(file, environment={}).warnings
@@ -135,11 +139,16 @@ def test_every_key_that_is_a_value_has_an_example() -> None:
     assert set() == set(key_paths()) - shown - parts - {path.removesuffix("[]").removesuffix(".*") for path in parts}
 
 
+def _beside(folder: Path) -> None:
+    """The file that the examples of `cache.prewarm` name."""
+    (folder / "support-prefix.json").write_text('{"system": "You help customers."}')
+
+
 def _put(policy: dict[str, object], path: str, example: object) -> None:
     steps = path.split(".")
     here: dict[str, object] = policy
     for number, step in enumerate(steps[:-1]):
-        names = {"tiers": "sonnet", "tasks": "chat", "budgets": "trials"}
+        names = {"tiers": "sonnet", "tasks": "chat", "budgets": "trials", "prewarm": "support"}
         name = names[steps[number - 1]] if step == "*" else step.removesuffix("[]")
         fresh = dict(REQUIRED.get(".".join(steps[: number + 1]), {}))
         if step.endswith("[]"):

@@ -4,15 +4,17 @@
     tasks.py       tiers and tasks                  conditions.py  rules
     guarding.py    budgets, alerts, rollout         trials.py      the tests that a policy carries
     measured.py    routes.yaml                      catalogue.py   models.yaml and prices.yaml
+    caching.py     the prompt cache
     rulebook.py    all of it, checked, with every default filled in
 
 Rule: records only. A field's `description` and `examples` are its documentation.
 """
 
+from .caching import CacheRules, Prewarm
 from .catalogue import Catalogue, Model, Price, PriceBook, Rates, ThinkingRules
 from .conditions import Range, Rule, When
 from .guarding import Alerts, Budget, Guardrails, Rollout
-from .language import CacheRules, ClassifierRules, Fallbacks, Limits, Policy, Routes, Sticky
+from .language import ClassifierRules, Fallbacks, Limits, Policy, Routes, Sticky
 from .measured import Measured, RouteFile
 from .part import EffortLevel, Part
 from .rulebook import Rulebook
@@ -37,6 +39,7 @@ __all__ = [
     "Output",
     "Part",
     "Policy",
+    "Prewarm",
     "Price",
     "PriceBook",
     "Range",

@@ -1,8 +1,8 @@
 """The policy language as frozen records: what policyfile/ reads from YAML and every decision takes.
 
 Rule: shape, defaults and per-field bounds only; checks across fields live in policyfile/. The parts that
-need room of their own: tasks.py (tiers and tasks), conditions.py (rules), guarding.py (budgets, alerts,
-rollout), trials.py (tests).
+need room of their own: tasks.py (tiers and tasks), conditions.py (rules), caching.py (cache), guarding.py
+(budgets, alerts, rollout), trials.py (tests).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from .caching import CacheRules
 from .conditions import Rule
 from .guarding import Alerts, Budget, Rollout
 from .part import DifficultyName, Name, Part, Positive, Share, Tokens, WorkloadName
@@ -153,33 +154,6 @@ class Sticky(Part, frozen=True, kw_only=True):
     calm_turns: Annotated[
         int, Meta(ge=1, le=1_000, description="How many turns in a row must have needed less, before.", examples=[5])
     ] = 3
-
-
-class CacheRules(Part, frozen=True, kw_only=True):
-    marks: Annotated[
-        Literal["auto", "off"],
-        Meta(
-            description="`auto` sets up to four marks where the reads to come pay for the write, beside the caller's"
-            " own; `off` sets none.",
-            examples=["off"],
-        ),
-    ] = "auto"
-    longest: Annotated[
-        Literal["5m", "1h"],
-        Meta(
-            description="The longest lifetime that is asked for. An hour costs twice the input price to write, and is"
-            " used where requests come back more slowly than every five minutes.",
-            examples=["5m"],
-        ),
-    ] = "1h"
-    min_tokens: Annotated[
-        Tokens | None,
-        Meta(
-            description="Shorter prefixes are not marked; null is each model's own minimum, below which the API"
-            " ignores a mark.",
-            examples=[4096],
-        ),
-    ] = None
 
 
 class Limits(Part, frozen=True, kw_only=True):
