@@ -53,10 +53,22 @@ def cached(story: Story, model: str, edits: tuple[Edit, ...]) -> tuple[Caching |
     except msgspec.DecodeError:
         return None, ()
     hope = expected(path, known, laid, rules.models[model].cache_minimum)
+    if story.cache_rules.diagnostics and "diagnostics" not in story.fields:
+        marking = (*marking, _diagnostics(story))
     caching = Caching(
-        scope=scope, marks=laid.marks, marked=laid.marked, expected=hope, writes=_writes(story, scope, known, laid)
+        scope=scope,
+        marks=laid.marks,
+        marked=laid.marked,
+        tokens=laid.tokens,
+        expected=hope,
+        writes=_writes(story, scope, known, laid),
     )
     return caching, marking
+
+
+def _diagnostics(story: Story) -> Edit:
+    asked = msgspec.json.encode({"previous_message_id": story.last_message})
+    return Edit(key="diagnostics", value=msgspec.Raw(asked), why="the API is asked why its cache was missed")
 
 
 def _writes(story: Story, scope: Scope, known: Known, laid: Laid) -> tuple[int, ...]:
@@ -144,7 +156,7 @@ class Watch:
     def ended(self, reply: Reply) -> Mapping[str, object]:
         """What the ledger's row says of the cache."""
         caching, prefixes = self._caching, self._caches.prefixes
-        cause, lost = judged(caching.expected, reply.usage)
+        cause, at, lost = judged(caching.expected, reply)
         if cause == DROPPED:
             prefixes.dropped(caching.scope, self._path)
         prefixes.settled(caching.scope, self._path, caching.marked, reply.usage)
@@ -152,8 +164,8 @@ class Watch:
         return {
             "cache_expected_tokens": caching.expected.tokens,
             "cache_cause": cause,
-            "cache_at": caching.expected.at if cause == caching.expected.cause else "",
-            "cache_lost_tokens": max(0, lost),
+            "cache_at": at,
+            "cache_lost_tokens": lost,
         }
 
 

@@ -18,6 +18,7 @@ from .errors import RequestError
 from .recalling import Texts, sight
 from .serving import choice_words
 from .story import Story
+from .vocabulary import Dressed
 
 
 def explanation(story: Story, rungs: tuple[Rung, ...]) -> dict[str, object]:
@@ -49,24 +50,54 @@ def _rules(story: Story) -> list[dict[str, object]]:
 
 
 def _candidate(story: Story, tier: str) -> dict[str, object]:
-    """What the prompt costs on this tier: with a cold cache, and with tools and system read from a warm one."""
+    """What the prompt costs on this tier: with a cold cache, with a warm one, and with what is in it now."""
     rules, facts = story.rules, story.ask.facts
     model = rules.ids[rules.policy.tiers[tier].model]
     price = price_at(model, rules.prices, story.started_ms, [])
     assert price is not None, "the loader lets no model in without a price"
-    tokens, prefix = input_estimate(facts), (facts.tools_bytes + facts.system_bytes) * 2 // 5
-    marked = facts.marks > 0 or (rules.policy.cache.marks == "auto" and prefix >= rules.models[model].cache_minimum)
-    kept = min(prefix, tokens) if marked else 0
+    here = next((one for one in story.warmth if one.model == model), None)
+    tokens = here.tokens if here is not None else input_estimate(facts)
+    warm = min(here.warm_tokens, tokens) if here is not None else 0
+    kept = min(max(_cacheable(story, Rung(model=model, tier=tier)), warm), tokens)
     rest_pico = (tokens - kept) * price.rates.input
+    cold_pico = rest_pico + kept * price.rates.write_5m
     return {
         "tier": tier,
         "model": model,
         "chosen": tier == story.chosen.tier,
         "takes_it": fits(facts, model, rules) or "yes",
         "cacheable_tokens": kept,
-        "prompt_usd_cold": usd(rest_pico + kept * price.rates.write_5m),
+        "warm_tokens": warm,
+        "warm_for_s": here.warm_left_s if here is not None and warm else 0,
+        "prompt_usd_cold": usd(cold_pico),
         "prompt_usd_warm": usd(rest_pico + kept * price.rates.read),
+        "prompt_usd_now": usd(cold_pico - warm * (price.rates.write_5m - price.rates.read)),
         "usd_per_1k_output": usd(1000 * price.rates.output),
+    }
+
+
+def _cacheable(story: Story, rung: Rung) -> int:
+    """How long the prefix is that is read or written."""
+    try:
+        dressed = dress(story, rung)
+    except RequestError:
+        return 0
+    if dressed.caching is None or not dressed.caching.marked:
+        return 0
+    return max(dressed.caching.tokens, dressed.caching.expected.tokens)
+
+
+def _cache(dressed: Dressed) -> dict[str, object] | None:
+    """Where the marks stand, with the figures that speak for them, and what is expected of the cache."""
+    caching = dressed.caching
+    if caching is None:
+        return None
+    return {
+        "expected_read_tokens": caching.expected.tokens,
+        "why_no_more": caching.expected.cause,
+        "varies_at": caching.expected.at,
+        "marks_of_the_caller": len(caching.marked) - len(caching.marks),
+        "marks": [msgspec.to_builtins(mark) for mark in caching.marks],
     }
 
 
@@ -82,11 +113,12 @@ def _rung(story: Story, rung: Rung) -> dict[str, object]:
         "model": rung.model,
         "worst_cost_usd": usd(worst),
         "max_tokens": tokens,
+        "cache": _cache(dressed),
         "edits": [
             {
                 "key": edit.key,
                 "to": None
-                if edit.value is None or edit.key in ("system", "tools")
+                if edit.value is None or edit.key in ("system", "tools", "messages")
                 else msgspec.json.decode(edit.value),
                 "why": edit.why,
             }

@@ -127,6 +127,7 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
     until_s: float  # monotonic
     calm: int = 0  # turns in a row that needed less than this tier
     came_down: bool = False
+    message_id: str | None = None  # of its last answer
 
 
 class Pins(Protocol):

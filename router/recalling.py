@@ -69,6 +69,7 @@ class Recalling:
             task_named=task or (rule.task if rule is not None else None),
             lane=lane,
             pinned=None if pinned is None else pinned.tier,
+            last_message=None if pinned is None else pinned.message_id,
             mood=Mood() if pinned is None else Mood(calm=pinned.calm, came_down=pinned.came_down),
             moved=moved_lines,
             path=path_of(ask, rules, moved_lines),

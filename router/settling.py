@@ -166,6 +166,7 @@ class Settling:
             until_s=until_s,
             calm=mood.calm,
             came_down=mood.came_down,
+            message_id=running.reply.message_id if running.reply is not None else None,
         )
         self._pins.put(story.caller.tenant, lane, kept)
 

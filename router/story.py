@@ -37,6 +37,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     lane: str | None = None  # the conversation's name in memory
     pinned: str | None = None  # the tier that the conversation is on
     mood: Mood = Mood()
+    last_message: str | None = None  # the id of the answer before, where it is remembered
     warmth: tuple[Warmth, ...] = ()  # which models have the prompt in their cache
     verdict: Verdict | None = None
     verdict_s: float = 0.0  # how long listening took

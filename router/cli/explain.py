@@ -59,6 +59,9 @@ def explain(prompt: str | None, request_id: str | None, as_json: bool, data_dir:
         _show(msgspec.json.decode(told, type=dict[str, object]))
 
 
+PLACES = {-2: "tools", -1: "system"}
+
+
 def _body(prompt: str | None, asked: dict[str, object]) -> bytes:
     file = asked["body_file"]
     if file is not None:
@@ -87,7 +90,7 @@ def _show(told: Told) -> None:
     console.print(Text(f"{told['tier'] or told['model']}: {told['reason']}", style="bold"), soft_wrap=True)
     for line in _steps(told):
         console.print(Text(line), soft_wrap=True)
-    for table in (_rules(told), _candidates(told), _ladder(told)):
+    for table in (_rules(told), _candidates(told), _marks(told), _ladder(told)):
         if table.row_count:
             console.print(table)
 
@@ -136,8 +139,29 @@ def _candidates(told: Told) -> Table:
             "model": lambda one: one["model"],
             "cache cold": lambda one: one["prompt_usd_cold"],
             "cache warm": lambda one: one["prompt_usd_warm"] if one["cacheable_tokens"] else "nothing to cache",
+            "now": lambda one: (
+                one["prompt_usd_now"] + (f" ({one['warm_tokens']:,} warm)" if one["warm_tokens"] else "")
+            ),
             "1k out": lambda one: one["usd_per_1k_output"],
             "takes it": lambda one: one["takes_it"],
+        },
+    )
+
+
+def _marks(told: Told) -> Table:
+    """Of the model that is asked first."""
+    ladder = told["ladder"]
+    assert isinstance(ladder, list), "the service's own shape"
+    cache = ladder[0].get("cache") if ladder else None
+    return _table(
+        cache["marks"] if isinstance(cache, dict) else [],
+        "Cache marks",
+        {
+            "after": lambda one: f"{PLACES.get(one['turn'], 'turn ' + str(one['turn']))}",
+            "tokens": lambda one: f"{one['tokens']:,}",
+            "lifetime": lambda one: one["ttl"],
+            "again in 5 min": lambda one: f"{one['chance_5m']:.0%}",
+            "in an hour": lambda one: f"{one['chance_1h']:.0%}",
         },
     )
 

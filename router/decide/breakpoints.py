@@ -17,9 +17,9 @@ from .reuse import Stretch, Terms, chances, terms, worth
 
 MARKS_MAX = 4
 REACH = 20  # blocks that the cache looks back from a mark, the mark's own block included
-# A token is rarely longer than this many bytes: until the API has counted some, an estimate that errs low, so
-# that no mark is set on a prefix that is too short to be cached.
-TOKENS_PER_BYTE = 0.25
+TOKENS_PER_BYTE = 0.4  # about, until the API has counted some
+# A token is rarely longer than four bytes: until then no mark is set on a prefix that could be too short.
+SURELY = 0.625
 CANDIDATES_MAX = 8
 UNLIKELY = 0.05
 TRIFLE = 1e-9
@@ -45,6 +45,7 @@ class Laid(msgspec.Struct, frozen=True):
 
     marks: tuple[Mark, ...] = ()
     marked: tuple[tuple[int, str], ...] = ()  # (among the spots, lifetime)
+    tokens: int = 0  # of the longest prefix that is marked
     expected_tokens: int = 0  # will be read, if the entries are where they should be
 
 
@@ -74,7 +75,8 @@ def lay(path: Path, known: Known, model: Model, rates: Rates, rules: CacheRules)
     warm = max((place for place in places if place.warm), key=lambda place: place.tokens, default=None)
     chosen = _fixed(places)
     if rules.marks == "auto" and free > 0 and _in_order(places):
-        able = [place for place in places if place.own or (place.tokens >= minimum and path.spots[place.at].markable)]
+        surely = minimum if known.tokens_per_byte else minimum / SURELY
+        able = [place for place in places if place.own or (place.tokens >= surely and path.spots[place.at].markable)]
         lasting = max((place for place in places if place.warm == "1h"), key=lambda place: place.tokens, default=None)
         outlook = Outlook(
             terms(rates, rules.longest),
@@ -232,6 +234,7 @@ def _laid(path: Path, chosen: tuple[tuple[Place, str], ...], warm: Place | None)
     return Laid(
         marks=marks,
         marked=tuple((place.at, ttl) for place, ttl in chosen),
+        tokens=round(max((place.tokens for place, _ in chosen), default=0)),
         expected_tokens=round(warm.tokens) if reachable and warm is not None else 0,
     )
 

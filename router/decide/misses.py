@@ -5,7 +5,7 @@ Rule: pure. A cause is one of CAUSES; tokens lost are those that could have been
 
 from __future__ import annotations
 
-from ..vocabulary import Expected, Known, Path, Usage
+from ..vocabulary import Expected, Known, Path, Reply, Usage
 from .breakpoints import TOKENS_PER_BYTE, Laid, size
 from .reuse import LIFETIME_S
 
@@ -37,8 +37,25 @@ def expected(path: Path, known: Known, laid: Laid, minimum: int) -> Expected:
     return Expected(cause=FIRST if laid.marked else UNMARKED)
 
 
-def judged(before: Expected, usage: Usage) -> tuple[str, int]:
-    """After it: the cause, and the tokens lost."""
+# What the API's own diagnostics say, as our causes and the place that they name.
+DIAGNOSES = {
+    "model_changed": (MODEL, ""),
+    "tools_changed": (CHANGED, "tools"),
+    "system_changed": (CHANGED, "system"),
+    "messages_changed": (CHANGED, "messages"),
+}
+
+
+def judged(before: Expected, reply: Reply) -> tuple[str, str, int]:
+    """After it: the cause, where the prompt was another one, and the tokens lost."""
+    cause, lost = _by_figures(before, reply.usage)
+    if cause and reply.miss in DIAGNOSES:
+        cause, at = DIAGNOSES[reply.miss]
+        return cause, at, reply.missed_tokens
+    return cause, before.at if cause == before.cause else "", max(0, lost)
+
+
+def _by_figures(before: Expected, usage: Usage) -> tuple[str, int]:
     missing = before.tokens - usage.cache_read_tokens
     if before.tokens and (missing > 0 if before.exact else usage.cache_read_tokens < before.tokens // 2):
         return DROPPED, missing

@@ -14,6 +14,7 @@ from .answers import Answer, answer, empty, last_text, refusal, refuse_midway
 from .bill import Bill, Entry, Row, Tariff
 from .cache import Plan, PromptCache
 from .clock import Clock
+from .diagnostics import Diagnostics, prompt
 from .faults import Fault, Faults
 from .limits import Headers, Limits, RateLimits
 from .messages import Frame, Head, events, whole
@@ -65,6 +66,7 @@ class Generator:
         self._new_id = new_id
         self._limits = RateLimits(limits)
         self.cache = PromptCache()
+        self.diagnostics = Diagnostics()
         self.bill = Bill()
         self.faults = Faults()
 
@@ -119,9 +121,8 @@ class Generator:
         """What is read from the cache and what is written. Without a mark there is nothing to hash."""
         if not any(block.mark for block in order.blocks):
             return Plan(total=total_tokens(order.blocks))
-        namespace = f"{order.workspace} {order.model.id} {order.body.get('speed') or 'standard'}"
         row = positions(order.blocks, order.body, order.model)
-        return self.cache.plan(namespace, row, order.model.cache_minimum, self._clock.monotonic())
+        return self.cache.plan(_namespace(order), row, order.model.cache_minimum, self._clock.monotonic())
 
     def _reply(self, order: Order, fault: Fault | None) -> Answer:
         kind = fault.kind if fault is not None else None
@@ -144,14 +145,27 @@ class Generator:
         return self._limits.spend(order.workspace, family, (plan.total - plan.read, reply.output_tokens), now)
 
     def _head(self, order: Order, plan: Plan) -> Head:
+        message_id = self._new_id("msg")
         return Head(
-            self._new_id("msg"),
+            message_id,
             order.model.id,
             plan,
             order.geo,
             order.body.get("speed"),
             "batch" if order.batch else "standard",
+            self._diagnosed(order, message_id),
         )
+
+    def _diagnosed(self, order: Order, message_id: str) -> tuple[Json | None, ...]:
+        asked = order.body.get("diagnostics")
+        if not isinstance(asked, dict):
+            return ()
+        row = positions(order.blocks, order.body, order.model)
+        levels = [block.level for block in order.blocks]
+        now = prompt(_namespace(order), order.workspace, levels, row)
+        found = self.diagnostics.compare(asked.get("previous_message_id"), now)
+        self.diagnostics.keep(message_id, now)
+        return (found,)
 
     def _play(self, order: Order, plan: Plan, reply: Answer, limits: Headers) -> Play:
         head = self._head(order, plan)
@@ -193,6 +207,10 @@ class Generator:
             batch=order.batch,
         )
         return self.bill.open(row, Tariff(order.model, plan, order.geo, order.body.get("speed"), order.batch))
+
+
+def _namespace(order: Order) -> str:
+    return f"{order.workspace} {order.model.id} {order.body.get('speed') or 'standard'}"
 
 
 def decode(raw: bytes) -> Any:

@@ -37,6 +37,7 @@ class Head(msgspec.Struct, frozen=True):
     geo: str
     speed: str | None = None
     service_tier: str = "standard"
+    diagnostics: tuple[Json | None, ...] = ()  # one, where it was asked for
 
 
 def usage(head: Head, reply: Answer) -> Json:
@@ -107,6 +108,8 @@ def _message(head: Head, reply: Answer, content: list[Json], counts: Json) -> Js
     }
     if reply.stop_details is not None:
         message["stop_details"] = reply.stop_details
+    if head.diagnostics:
+        message["diagnostics"] = head.diagnostics[0]
     return message
 
 

@@ -114,3 +114,5 @@ class Reply(Noun, frozen=True, kw_only=True):
     message_id: str
     empty: bool = False  # no text, no tool use
     complete: bool = True
+    miss: str = ""  # why the prompt cache was missed, as the API says
+    missed_tokens: int = 0

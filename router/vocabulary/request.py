@@ -136,6 +136,7 @@ class Caching(Noun, frozen=True, kw_only=True):
     marks: tuple[Mark, ...] = ()  # ours
     marked: tuple[tuple[int, str], ...] = ()  # every mark that is sent: its place among the spots, its lifetime
     expected: Expected = Expected()
+    tokens: int = 0  # of the longest prefix that is marked
     writes: tuple[int, ...] = ()  # the prefixes that are cold and long: what others may wait for
 
 

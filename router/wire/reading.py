@@ -12,7 +12,7 @@ import msgspec
 
 from ..errors import WireError
 from ..vocabulary import Reply
-from .reply import ContentBlock, MessageFields, check_block, check_message, check_utf8
+from .reply import ContentBlock, MessageFields, check_block, check_message, check_utf8, diagnosis
 from .sse import parse
 from .usage import UsageFields, merged, usage_of
 
@@ -70,6 +70,7 @@ class Reading:
         self._blocks = 0
         self._open: int | None = None
         self._says_something = False
+        self._diagnosis: dict[str, Any] = {}
 
     def observe(self, frame: bytes) -> None:
         """Take one event in. Raises WireError when it is no event, or out of order."""
@@ -100,6 +101,7 @@ class Reading:
             message_id=self._message_id,
             empty=not self._says_something,
             complete=self.complete,
+            **self._diagnosis,
         )
 
     def _check_place(self, kind: str) -> None:
@@ -121,6 +123,7 @@ class Reading:
         usage_of(message.usage)
         self.started = True
         self._message_id, self._model, self._usage = message.id, message.model, message.usage
+        self._diagnosis = diagnosis(message.diagnostics)
 
     def _block_start(self, event: _Event) -> None:
         block = event.content_block

@@ -45,6 +45,7 @@ class MessageFields(msgspec.Struct):
     content: list[ContentBlock]
     usage: UsageFields
     stop_reason: str | None = None
+    diagnostics: Any = None
 
 
 class _ErrorFields(msgspec.Struct):
@@ -80,7 +81,17 @@ def read_reply(body: bytes) -> Reply:
         message_id=message.id,
         empty=not any(block.says_something for block in message.content),
         complete=True,
+        **diagnosis(message.diagnostics),
     )
+
+
+def diagnosis(diagnostics: Any) -> dict[str, Any]:
+    """Why the prompt cache was missed, where the API was asked and says so; what is odd about it is no fault."""
+    reason = diagnostics.get("cache_miss_reason") if isinstance(diagnostics, dict) else None
+    if not isinstance(reason, dict) or not isinstance(reason.get("type"), str):
+        return {}
+    tokens = reason.get("cache_missed_input_tokens")
+    return {"miss": reason["type"], "missed_tokens": tokens if type(tokens) is int and 0 <= tokens < 2**53 else 0}
 
 
 def check_utf8(data: bytes) -> None:
