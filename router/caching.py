@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from .decide.breakpoints import TOKENS_PER_BYTE, Laid, lay, size
-from .decide.misses import DROPPED, expected, judged
+from .decide.misses import CHANGED, DROPPED, expected, judged
 from .decide.policy import Rulebook
 from .decide.price import CHARACTERS_PER_TOKEN, price_at
 from .decide.shape import shape
@@ -18,9 +18,10 @@ from .errors import RequestError
 from .herding import Herds
 from .ports import Clock, Events, Prefixes
 from .story import Story
+from .varying import Varying
 from .vocabulary import Ask, Caching, Choice, Dressed, Edit, Known, Path, Reply, Scope, Warmth
 from .wire.marking import mark_edits
-from .wire.prefix import read_path
+from .wire.prefix import block_of_head, read_path
 
 UNTOUCHED = frozenset({"system", "tools", "messages"})  # where others edit, no mark is set
 _OUTPUT = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -130,8 +131,9 @@ def _scope(story: Story, model: str, edits: Iterable[Edit]) -> Scope:
 class Watch:
     """One call, as the prompt cache sees it: told when it is sent, when its answer begins, and what it used."""
 
-    def __init__(self, caches: Caches, path: Path, caching: Caching) -> None:
+    def __init__(self, caches: Caches, story: Story, path: Path, caching: Caching) -> None:
         self._caches = caches
+        self._fields, self._book = story.fields, story.rules.prices
         self._path = path
         self._caching = caching
         self._sent_s = 0.0
@@ -159,6 +161,10 @@ class Watch:
         cause, at, lost = judged(caching.expected, reply)
         if cause == DROPPED:
             prefixes.dropped(caching.scope, self._path)
+            prefixes.began(caching.scope, self._path, caching.marked, self._sent_s)  # what this call wrote is there
+        if cause == CHANGED and caching.expected.block is not None:
+            block = block_of_head(self._fields, caching.expected.block)
+            self._caches.varying.changed(caching.scope, self._path, caching.expected.at, lost, block, self._book)
         prefixes.settled(caching.scope, self._path, caching.marked, reply.usage)
         self._caches.events.count("cache_misses", cause or "none")
         return {
@@ -178,9 +184,10 @@ class Caches:
         self.events = events
         self.clock = clock
         self.herds = Herds()
+        self.varying = Varying(events, clock)
         self.on_sent: Callable[[str, Path], None] | None = None
 
     def watch(self, story: Story, dressed: Dressed) -> Watch | None:
         if story.path is None or dressed.caching is None:
             return None
-        return Watch(self, story.path, dressed.caching)
+        return Watch(self, story, story.path, dressed.caching)

@@ -68,7 +68,7 @@ class JsonEvents:
 
     def say(self, event: str, **fields: object) -> None:
         """A line about the service itself: start, stop, trouble."""
-        self._line(event, fields)
+        self._line(event, {name: plain_name(value) if name in FOREIGN else value for name, value in fields.items()})
 
     def metrics(self) -> bytes:
         """The counters as Prometheus reads them."""

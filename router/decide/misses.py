@@ -5,6 +5,8 @@ Rule: pure. A cause is one of CAUSES; tokens lost are those that could have been
 
 from __future__ import annotations
 
+import msgspec
+
 from ..vocabulary import Expected, Known, Path, Reply, Usage
 from .breakpoints import TOKENS_PER_BYTE, Laid, size
 from .reuse import LIFETIME_S
@@ -23,7 +25,15 @@ def expected(path: Path, known: Known, laid: Laid, minimum: int) -> Expected:
     """Before the call."""
     if laid.expected_tokens:
         exact = any(one.warm and one.tokens == laid.expected_tokens for one in known.spots)
-        return Expected(tokens=laid.expected_tokens, exact=exact)
+        before = Expected() if known.varies is None else _changed(path, known, known.varies)
+        if before.lost_tokens <= laid.expected_tokens:
+            return Expected(tokens=laid.expected_tokens, exact=exact)
+        return msgspec.structs.replace(
+            before,
+            tokens=laid.expected_tokens,
+            exact=exact,
+            lost_tokens=before.lost_tokens - laid.expected_tokens,
+        )
     if size(path, known) < minimum:
         return Expected(cause=SHORT)
     for at in range(len(known.spots) - 1, -1, -1):
@@ -59,7 +69,7 @@ def _by_figures(before: Expected, usage: Usage) -> tuple[str, int]:
     missing = before.tokens - usage.cache_read_tokens
     if before.tokens and (missing > 0 if before.exact else usage.cache_read_tokens < before.tokens // 2):
         return DROPPED, missing
-    if usage.cache_read_tokens > 0:
+    if usage.cache_read_tokens > 0 and before.cause != CHANGED:
         return "", 0
     return before.cause, before.lost_tokens
 
@@ -69,7 +79,7 @@ def _changed(path: Path, known: Known, block: int) -> Expected:
     tools = int(path.shape.partition(" ")[0] or 0)
     name = f"tools[{block}]" if block < tools else f"system[{block - tools}]"
     ends = [at for at, spot in enumerate(path.spots) if spot.turn < 0]
-    return Expected(cause=CHANGED, at=name, lost_tokens=_tokens(path, known, ends[-1]) if ends else 0)
+    return Expected(cause=CHANGED, at=name, block=block, lost_tokens=_tokens(path, known, ends[-1]) if ends else 0)
 
 
 def _tokens(path: Path, known: Known, at: int) -> int:

@@ -111,4 +111,5 @@ class Expected(Noun, frozen=True, kw_only=True):
     exact: bool = False  # the API itself counted them
     cause: str = ""  # why no more than that is read
     at: str = ""  # where the prompt was another one than before
+    block: int | None = None  # the same, by its place in the row
     lost_tokens: int = 0  # that could have been read but for the cause

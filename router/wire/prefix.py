@@ -19,6 +19,7 @@ INNER_MAX = 8  # of the tools, and of the blocks of system: the last ones can en
 TURNS_MAX = 12  # of the user's earlier turns, the newest: the cache looks back over 20 blocks
 DOCUMENT_BYTES = 1024  # a shorter block inside a turn is no document
 USUAL_MEDIA_TOKENS = 1_250
+SLICE_BYTES, SLICES_MAX = 32, 1_024
 
 _TEXT = b'{"type":"text","text":'
 _KIND = re.compile(rb'\{\s*"type"\s*:\s*"([a-z_]+)"')
@@ -56,6 +57,20 @@ def read_path(fields: Mapping[str, msgspec.Raw], facts: Facts) -> Path | None:
         return _Row(facts).read(fields)
     except (msgspec.DecodeError, RecursionError):
         return None
+
+
+def block_of_head(fields: Mapping[str, msgspec.Raw], number: int) -> bytes:
+    """One block of tools and system, by its place in the row; empty where there is none."""
+    tools = _ELEMENTS.decode(fields["tools"]) if "tools" in fields else []
+    system = _blocks(fields["system"]) if "system" in fields else []
+    head = [*tools, *system]
+    return bytes(memoryview(head[number])) if number < len(head) else b""
+
+
+def slices(block: bytes) -> tuple[int, ...]:
+    """Digests of its short slices, from the start: enough to see where two blocks part, and nothing to read."""
+    ends = range(0, min(len(block), SLICE_BYTES * SLICES_MAX), SLICE_BYTES)
+    return tuple(hash(block[at : at + SLICE_BYTES]) for at in ends)
 
 
 class _Row:
