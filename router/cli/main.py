@@ -18,6 +18,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "standin": ("router.cli.standin:standin", "A local stand-in for the Messages API, with a bill."),
     "check": ("router.cli.check:check", "Check a policy and show what it means."),
     "explain": ("router.cli.explain:explain", "Why would this prompt go where, or why did that request?"),
+    "cache": ("router.cli.cache:cache", "Plan what of a prompt to cache, and what that saves."),
     "rollout": ("router.cli.rollout:rollout", "A candidate policy: how it does, promote it, abort it."),
     "replay": ("router.cli.replay:replay", "Past traffic through another policy: who moves, and what it costs."),
     "audit": ("router.cli.audit:audit", "Who changed what the service does, and when."),
