@@ -83,6 +83,18 @@ def _writes(story: Story, scope: Scope, known: Known, laid: Laid) -> tuple[int, 
     return tuple(hash((scope.tenant, scope.model, scope.turns, scope.head, spot.digest)) for spot in long)
 
 
+def warmth_matters(story: Story, choice: Choice) -> bool:
+    """Could the cache speak for another tier than the one that is wanted? Most requests are told at a glance."""
+    rules, path = story.rules, story.path
+    if path is None or story.was_on is None or choice.named_by_caller or choice.tier not in rules.tier_order:
+        return False
+    if choice.wanted is not None or story.mood.calm >= rules.policy.sticky.calm_turns:
+        return True
+    at = rules.tier_order.index(choice.tier)
+    above = {rules.ids[rules.policy.tiers[tier].model] for tier in rules.tier_order[at + 1 :]}
+    return bool(above) and not above.isdisjoint(story.was_on(story.caller.tenant, path))
+
+
 def warmths(story: Story) -> tuple[Warmth, ...]:
     """What each tier's model has of the prompt in its cache."""
     path, look, rules = story.path, story.look, story.rules
@@ -179,7 +191,7 @@ class Caches:
     """Of one process: makes the watch of each call."""
 
     def __init__(self, *, prefixes: Prefixes, events: Events, clock: Clock) -> None:
-        self.look = prefixes.look
+        self.look, self.was_on = prefixes.look, prefixes.was_on
         self.prefixes = prefixes
         self.events = events
         self.clock = clock

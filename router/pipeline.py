@@ -10,7 +10,7 @@ import msgspec
 
 from .affording import Affording
 from .attempt import Running
-from .caching import warmths
+from .caching import warmth_matters, warmths
 from .decide.choosing import SKIPPED, answers_itself, choose, wants_verdict
 from .decide.classify import verdict_key
 from .decide.fallback import Rung, Stop
@@ -70,7 +70,7 @@ class Pipeline:
         """Every decision, with its reason, without the call. Only the classifier may be asked."""
         story = self._recalling.recall(ask, caller)
         story = await self._listen(story)
-        story = self._choose(story)
+        story = self._choose(msgspec.structs.replace(story, warmth=warmths(story)))
         if answers_itself(story.rule):
             return explanation(story, ())
         story, rungs = self._affording.afford(story)
@@ -110,8 +110,11 @@ class Pipeline:
     # 4 ---- choose: the caller's word, a rule's, what is measured or judged; then the pin
 
     def _choose(self, story: Story) -> Story:
-        story = msgspec.structs.replace(story, warmth=warmths(story))
-        return msgspec.structs.replace(story, choice=choose(story.known, story.verdict, story.rules))
+        choice = choose(story.known, story.verdict, story.rules)
+        if warmth_matters(story, choice):
+            story = msgspec.structs.replace(story, warmth=warmths(story))
+            choice = choose(story.known, story.verdict, story.rules)
+        return msgspec.structs.replace(story, choice=choice)
 
     # 6, dress, is one call above; 7 ---- send: walk the ladder
 

@@ -74,6 +74,7 @@ class Recalling:
             moved=moved_lines,
             path=path_of(ask, rules, moved_lines),
             look=self._caches.look,
+            was_on=self._caches.was_on,
         )
 
     def _pinned(self, lane: str | None, caller: Caller, rules: Rulebook) -> Pin | None:

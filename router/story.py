@@ -45,6 +45,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     choice: Choice | None = None
     moved: Edit | None = None  # of the system text: the lines that vary, behind the rest
     path: Path | None = None  # the prompt as the cache sees it; None: too short to be cached
+    was_on: Callable[[str, Path], frozenset[str]] | None = None  # the models that its prefixes were sent to last
     look: Callable[[Scope, Path], KnownPrefixes] | None = None  # what is known of it
     pots: tuple[Account, ...] = ()  # the budgets that it draws from
     hold: object = None  # what is held of them

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from router.clock import SystemClock
 from router.ledger.books import Books
@@ -112,6 +113,7 @@ def killed_many_times(folder: Path, upstream: Process, rounds: int) -> None:
     assert sent > rounds, "there was load in the rounds"
 
 
+@pytest.mark.timeout(600)  # 200 starts of the service: minutes, on a busy machine
 def test_two_hundred_kills_lose_no_cost_and_count_none_twice(tmp_path: Path) -> None:
     """Every call on the bill is in the ledger: settled at its very cost, or within an upper bound."""
     with standin(tmp_path, "--deltas", "6", "--delta-interval-ms", "5") as upstream:

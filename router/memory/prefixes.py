@@ -52,6 +52,11 @@ class MemoryPrefixes:
             stable_after=same,
         )
 
+    def was_on(self, tenant: str, path: Path) -> frozenset[str]:
+        """The models that the longer prefixes of a prompt were sent to last."""
+        found = (self._models.get(hash((tenant, spot.digest))) for spot in path.spots if spot.kind in KEPT)
+        return frozenset(model for model in found if model is not None)
+
     def sent(self, scope: Scope, path: Path) -> None:
         """The prompt is sent: what came back is counted, and its own prefixes are awaited from now on."""
         now_s = self._clock.monotonic()
