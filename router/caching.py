@@ -36,7 +36,7 @@ def path_of(ask: Ask, rules: Rulebook, moved: Edit | None = None) -> Path | None
     if size < rules.shortest_cached:
         return None
     fields = ask.fields if moved is None or moved.value is None else {**ask.fields, moved.key: moved.value}
-    return read_path(fields, facts)
+    return read_path(fields, facts, varies_last=moved is not None)
 
 
 def cached(story: Story, model: str, edits: tuple[Edit, ...]) -> tuple[Caching | None, tuple[Edit, ...]]:

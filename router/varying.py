@@ -19,6 +19,7 @@ STREAMS_MAX = 1_000
 SURE = 3  # calls; within one conversation the first one is enough
 TELL_EVERY_S = 3_600.0
 DAY_S = 86_400.0
+TOO_SOON_S = 60.0  # to say what a day will cost
 
 
 class Head(msgspec.Struct):
@@ -72,7 +73,7 @@ class Varying:
             near_byte=head.near_byte,
             calls=head.calls,
             usd_so_far=usd(burnt_pico),
-            usd_a_day=usd(round(burnt_pico * DAY_S / lasted_s)) if lasted_s > 0 else None,
+            usd_a_day=usd(round(burnt_pico * DAY_S / lasted_s)) if lasted_s >= TOO_SOON_S else None,
             cure="move what varies to the end of the prompt, or name it in cache.varying",
         )
 

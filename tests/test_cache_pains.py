@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import random
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,7 +20,7 @@ from router.wire.ask import read_messages
 from .bench.accounting import Account, billed
 from .bench.cache import AccountedUpstream, asked, routed
 from .bench.traffic import Sent, text, traffic
-from .rulebooks import default_rules
+from .rulebooks import default_rules, rules_from
 from .worlds import ScriptedAnswer, World
 
 Json = dict[str, Any]
@@ -126,6 +128,24 @@ def test_pain_17_uncached_tokens_are_no_more_than_of_a_client_that_marks_by_itse
     ours, _ = asyncio.run(routed(requests))
     first = requests[0].body["messages"][0]
     assert sum(plan.uncached for plan in ours.plans) <= sum(plan.uncached for plan in direct.plans) + len(str(first))
+
+
+@pytest.mark.anyio
+async def test_where_the_policy_names_the_line_it_moves_and_the_rest_is_read(tmp_path: Path) -> None:
+    policy = """
+tiers: {sonnet: {model: claude-sonnet-5-5}}
+classifier: {enabled: false}
+cache: {varying: ["^Current time: "]}
+"""
+    upstream = Recorded()
+    world = world_with(upstream, rules_from(policy, tmp_path))
+    for number in range(3):
+        sent = json.loads(await through(world, question(system=f"Current time: 12:0{number}\n{LONG}")))
+        assert [block["text"] for block in sent["system"]] == [LONG, f"Current time: 12:0{number}"]
+        assert "cache_control" in sent["system"][0]
+        world.clock.now_s += 60
+    assert [plan.read > 2_900 for plan in upstream.account.plans] == [False, True, True]
+    assert "moved behind the rest" in " ".join(world.ledger.notes[0].edits)  # type: ignore[union-attr]
 
 
 class Forgetful(AccountedUpstream):

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +25,7 @@ from ..vocabulary import Ask, Path
 from ..vocabulary.prefix import SYSTEM, TOOLS
 from ..wire.ask import read_messages
 from ..wire.prefix import read_path
+from .wide import console_for
 
 COLUMNS = ("tier", "model", "marks", "first call", "later call", "uncached", "an hour", "uncached/h", "pays from")
 
@@ -147,15 +147,14 @@ def _as_data(one: Forecast) -> dict[str, object]:
 
 
 def _show(found: list[tuple[str, Forecast]], advice: list[str], per_hour: float) -> None:
-    console = Console(highlight=False)
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in COLUMNS:
         table.add_column(name, justify="left" if name in ("tier", "model", "marks") else "right", no_wrap=True)
     for tier, one in found:
         table.add_row(*(Text(cell) for cell in (tier, one.model, *_cells(one))))
     tokens = found[0][1].tokens if found else 0
+    console = console_for(table)
     console.print(f"About {tokens:,} tokens, {per_hour:g} requests an hour. Input only, USD.\n", soft_wrap=True)
-    console.width = max(console.width, 140)
     console.print(table)
     for line in advice:
         console.print(Text(f"\n- {line}"), soft_wrap=True)

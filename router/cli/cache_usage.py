@@ -5,12 +5,14 @@ Rule: prints; the adding up lives in router/ledger/savings.py.
 
 from __future__ import annotations
 
-from rich.console import Console
+from collections.abc import Callable
+
 from rich.table import Table
 from rich.text import Text
 
 from ..decide.budget import usd
 from ..ledger.savings import Group, Saved, total
+from .wide import console_for
 
 WORDS = {
     "first": "sent for the first time",
@@ -22,12 +24,13 @@ WORDS = {
     "not_marked": "not expected to come back often enough",
     "never_repeated": "written and never read",
 }
+HEADS_SHOWN = 4  # of one feature on one model; the rest are added up
 COLUMNS = ("feature", "model", "prefix", "calls", "read", "written", "read of all", "writes USD", "saved USD", "pays")
 
 
 def as_data(groups: dict[Group, Saved]) -> dict[str, object]:
     return {
-        "total": _figures(total(groups)),
+        "total": {**_figures(total(groups)), "misses": _all_misses(groups)},
         "groups": [
             {"feature": group.feature, "model": group.model, "prefix": group.prefix, **_figures(saved)}
             for group, saved in groups.items()
@@ -35,20 +38,30 @@ def as_data(groups: dict[Group, Saved]) -> dict[str, object]:
     }
 
 
-def show(groups: dict[Group, Saved], printable: object) -> None:
-    assert callable(printable), "a name is shown on one line"
+def show(groups: dict[Group, Saved], printable: Callable[[str | None], str]) -> None:
     whole = total(groups)
     table = Table(show_footer=True)
     footers = ("total", "", "", *_cells(whole))
     for name, footer in zip(COLUMNS, footers, strict=True):
-        table.add_column(name, footer=footer, justify="left" if name in COLUMNS[:3] else "right", no_wrap=True)
-    for group, saved in groups.items():
-        names = (printable(group.feature), group.model, group.prefix[:8] or "(none)")
-        table.add_row(*(Text(cell) for cell in (*names, *_cells(saved))))
-    console = Console(highlight=False, soft_wrap=True)
+        table.add_column(name, footer=footer, justify="left" if name in COLUMNS[:3] else "right")
+    for (feature, model), own in _by_feature(groups).items():
+        heads = list(own.items())
+        for group, saved in heads[:HEADS_SHOWN]:
+            table.add_row(printable(feature), model, group.prefix[:8] or "(none)", *_cells(saved))
+        rest = dict(heads[HEADS_SHOWN:])
+        if rest:
+            table.add_row(printable(feature), model, f"{len(rest):,} more", *_cells(total(rest)))
+    console = console_for(table)
     console.print(table)
-    for line in _in_words(groups, whole):
-        console.print(Text(line))
+    for line in _in_words(groups, whole, printable):
+        console.print(Text(line), soft_wrap=True)
+
+
+def _by_feature(groups: dict[Group, Saved]) -> dict[tuple[str | None, str], dict[Group, Saved]]:
+    found: dict[tuple[str | None, str], dict[Group, Saved]] = {}
+    for group, saved in groups.items():
+        found.setdefault((group.feature, group.model), {})[group] = saved
+    return found
 
 
 def _cells(saved: Saved) -> tuple[str, ...]:
@@ -90,6 +103,11 @@ def _misses(saved: Saved) -> dict[str, int]:
     return {**saved.causes, **never}
 
 
+def _all_misses(groups: dict[Group, Saved]) -> dict[str, int]:
+    never = sum(saved.writes for saved in groups.values() if not saved.hits)
+    return {**total(groups).causes, **({"never_repeated": never} if never else {})}
+
+
 def _ratio(saved: Saved) -> float | None:
     return round(saved.read_tokens / saved.write_tokens, 2) if saved.write_tokens else None
 
@@ -102,20 +120,21 @@ def _pays(saved: Saved) -> str:
     return f"{'yes' if saved.saved_pico > 0 else 'no'}, {ratio:g} reads"
 
 
-def _in_words(groups: dict[Group, Saved], whole: Saved) -> list[str]:
+def _in_words(groups: dict[Group, Saved], whole: Saved, printable: Callable[[str | None], str]) -> list[str]:
     lines = []
     if whole.plain_pico:
         share = whole.saved_pico / whole.plain_pico
         lines.append(f"Without caching all this would have cost {usd(whole.plain_pico)} USD: {share:.1%} was saved.")
-    if whole.causes:
+    if _all_misses(groups):
         lines.append("Calls that read nothing, or less than they could:")
-        causes = sorted(_misses(whole).items(), key=lambda item: -item[1])
+        causes = sorted(_all_misses(groups).items(), key=lambda item: -item[1])
         lines += [f"  {calls:>8,} {WORDS.get(cause, cause)}" for cause, calls in causes]
-    for group, saved in groups.items():
-        if saved.varies_at:
+    for (feature, model), own in _by_feature(groups).items():
+        saved = total(own)
+        if places := sorted({one.varies_at for one in own.values() if one.varies_at}):
             tokens, calls = saved.lost_tokens.get("prefix_changed", 0), saved.causes.get("prefix_changed", 0)
             lines.append(
-                f"{group.feature or '(no feature)'} on {group.model}: {saved.varies_at} is another one in each call; "
+                f"{printable(feature)} on {model}: {', '.join(places)} is another one from call to call; "
                 f"{calls:,} calls lost up to {tokens:,} tokens by it. Move what varies to the end (docs/caching.md)."
             )
     return lines

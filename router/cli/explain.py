@@ -19,6 +19,7 @@ from ..ledger.report import NoLedger
 from ..settings import load_settings
 from .asking import address_of, ask
 from .past import past_request, show_past
+from .wide import console_for
 
 Told = dict[str, object]
 
@@ -64,12 +65,22 @@ PLACES = {-2: "tools", -1: "system"}
 
 def _body(prompt: str | None, asked: dict[str, object]) -> bytes:
     file = asked["body_file"]
+    words = {name: asked[name] for name in ("task", "feature", "user", "session", "workload") if asked[name]}
     if file is not None:
-        return file.read()  # type: ignore[attr-defined, no-any-return]
+        return _with_words(file.read(), words)  # type: ignore[attr-defined]
     if prompt is None:
         raise click.UsageError("say what to explain: a prompt, --body FILE, or --request-id ID")
-    words = {name: asked[name] for name in ("task", "feature", "user", "session", "workload") if asked[name]}
     return msgspec.json.encode({"prompt": prompt, "model": asked["model"], "router": words})
+
+
+def _with_words(body: bytes, words: dict[str, object]) -> bytes:
+    """The body, with what the options say of it."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw]) if words else {}
+        given = msgspec.json.decode(fields["router"], type=dict[str, object]) if "router" in fields else {}
+    except msgspec.DecodeError:
+        return body  # the service says what is wrong with it
+    return msgspec.json.encode({**fields, "router": {**given, **words}}) if words else body
 
 
 def _explain_past(request_id: str, data_dir: Path | None, as_json: bool) -> None:
@@ -92,7 +103,7 @@ def _show(told: Told) -> None:
         console.print(Text(line), soft_wrap=True)
     for table in (_rules(told), _candidates(told), _marks(told), _ladder(told)):
         if table.row_count:
-            console.print(table)
+            console_for(table).print(table)
 
 
 def _steps(told: Told) -> list[str]:

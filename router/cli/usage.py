@@ -12,8 +12,6 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -24,8 +22,8 @@ from ..ledger.report import DIMENSIONS, Dimension, NoLedger, Spending, Sums, spe
 from ..ledger.savings import Group, Saved, savings
 from ..settings import load_settings
 from . import cache_usage
+from .wide import console_for
 
-WIDEST = 1000  # characters
 UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 
 
@@ -126,11 +124,7 @@ def _show(found: Spending) -> None:
         table.add_column(name, footer=total, justify="left" if name == found.by else "right")
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
-    # A figure is never cut or broken: in a narrow terminal the lines are longer than it is wide.
-    unbounded = Console(width=WIDEST)
-    needed = Measurement.get(unbounded, unbounded.options, table).maximum
-    console = Console(highlight=False)
-    console.width = max(needed, console.width)
+    console = console_for(table)
     console.print(table)
     for line in _in_words(found.total):
         console.print(Text(line), soft_wrap=True)

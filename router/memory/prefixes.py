@@ -16,6 +16,7 @@ MARGIN_S = 5.0  # an entry that ends within it may be gone before the call arriv
 KEPT = frozenset({"tools", "system", "head", "part", "document", "history", "end:first", "end:tool", "end:later"})
 RECENT = 0.2  # the weight of the newest figure in a running mean
 NOTHING = Seen()
+NO_STREAM = Stream()  # of a feature that is asked about and has sent nothing yet
 
 
 class MemoryPrefixes:
@@ -36,9 +37,7 @@ class MemoryPrefixes:
     def look(self, scope: Scope, path: Path) -> Known:
         """What is known, without remembering that it was asked for."""
         now_s = self._clock.monotonic()
-        stream = self._streams.get(_stream_key(scope, path))
-        if stream is None:
-            return Known(spots=(NOTHING,) * len(path.spots), elsewhere=self._elsewhere(scope, path))
+        stream = self._streams.get(_stream_key(scope, path)) or NO_STREAM
         likes: dict[str, Seen] = {}
         seen = tuple(self._seen(scope, spot, stream, likes, now_s) for spot in path.spots)
         varies, same = _difference(stream.head, path.head)

@@ -51,10 +51,13 @@ _INNER = msgspec.json.Decoder(list[_Marked])
 _CONTROL = msgspec.json.Decoder(_Control | None)
 
 
-def read_path(fields: Mapping[str, msgspec.Raw], facts: Facts) -> Path | None:
-    """None for a body that is not understood well enough to be marked."""
+def read_path(fields: Mapping[str, msgspec.Raw], facts: Facts, *, varies_last: bool = False) -> Path | None:
+    """None for a body that is not understood well enough to be marked.
+
+    `varies_last`: the last block of system is known to be another one in each call.
+    """
     try:
-        return _Row(facts).read(fields)
+        return _Row(facts).read(fields, varies_last)
     except (msgspec.DecodeError, RecursionError):
         return None
 
@@ -86,11 +89,11 @@ class _Row:
         self._head: list[int] = []
         self._spots: list[Spot] = []
 
-    def read(self, fields: Mapping[str, msgspec.Raw]) -> Path:
+    def read(self, fields: Mapping[str, msgspec.Raw], varies_last: bool) -> Path:
         tools = _ELEMENTS.decode(fields["tools"]) if "tools" in fields else []
         system = _blocks(fields["system"]) if "system" in fields else []
-        self._top(tools, TOOLS, "tools")
-        self._top(system, SYSTEM, "system")
+        self._top(tools, TOOLS, "tools", end=len(tools) - 1)
+        self._top(system, SYSTEM, "system", end=len(system) - (2 if varies_last else 1))
         turns = _TURNS.decode(fields["messages"])
         self._turns(turns)
         control = _CONTROL.decode(fields["cache_control"]) if "cache_control" in fields else None
@@ -103,16 +106,16 @@ class _Row:
             automatic=None if control is None else control.ttl or "5m",
         )
 
-    def _top(self, blocks: list[msgspec.Raw], place: int, kind: str) -> None:
-        last = len(blocks) - 1
+    def _top(self, blocks: list[msgspec.Raw], place: int, kind: str, end: int) -> None:
+        """Tools or system; `end` is the block that the stable part ends with."""
         bare = place == SYSTEM and blocks != [] and _is_text(blocks[0])
         for number, raw in enumerate(blocks):
             data = bytes(memoryview(raw))
             own = self._step(data, kind)
             if len(self._head) < HEAD_MAX:
                 self._head.append(own)
-            if number > last - INNER_MAX or self._is_marked(data):
-                self._spot(data, kind if number == last else "head", place, WHOLE if bare else number)
+            if number > len(blocks) - 1 - INNER_MAX or self._is_marked(data):
+                self._spot(data, kind if number == end else "head", place, WHOLE if bare else number)
 
     def _turns(self, turns: list[_Turn]) -> None:
         newest = len(turns) - 1

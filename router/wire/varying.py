@@ -41,7 +41,7 @@ def moved(system: msgspec.Raw, varies: Callable[[str], object]) -> Edit | None:
         lines += [line for line in text.split("\n") if varies(line)]
         if any(rest):
             kept.append(_block("\n".join(rest)))
-    if not lines:
+    if not lines or not kept:
         return None
     value = msgspec.Raw(msgspec.json.encode([*kept, _block("\n".join(lines))]))
     return Edit(key="system", value=value, why=f"{len(lines)} lines that vary moved behind the rest (cache.varying)")
@@ -49,9 +49,10 @@ def moved(system: msgspec.Raw, varies: Callable[[str], object]) -> Edit | None:
 
 def _plain(raw: msgspec.Raw) -> str | None:
     try:
-        return _TEXT.decode(raw).text
+        block = _TEXT.decode(raw)
     except msgspec.ValidationError:
         return None
+    return block.text if block.type == "text" else None
 
 
 def _block(text: str) -> msgspec.Raw:

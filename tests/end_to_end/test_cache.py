@@ -81,6 +81,7 @@ async def test_a_person_reads_what_was_saved_and_what_stood_in_the_way(
     assert "support" in shown
     assert "Without caching all this would have cost" in shown
     assert "sent for the first time" in shown
+    assert all(len(line) <= 160 for line in shown.splitlines() if "support" in line)
 
 
 @pytest.mark.anyio

@@ -137,6 +137,14 @@ def test_where_else_a_prompt_was_asked_is_known_within_its_tenant() -> None:
     assert story.look(found, scope=msgspec.structs.replace(SCOPE, model="n", tenant="u")).elsewhere is None
 
 
+def test_a_feature_that_sent_nothing_yet_finds_what_another_one_keeps_warm() -> None:
+    story = Story()
+    found = path(LONG, "a")
+    story.send(found)
+    story.memory.began(SCOPE, found, marked(found, "system"), story.clock.now_s)
+    assert story.of(found, "system", scope=msgspec.structs.replace(SCOPE, feature="new")).warm == "5m"
+
+
 def test_the_block_that_varies_is_named() -> None:
     story = Story()
     story.send(path("It is 12:01. " + LONG, "a"))
