@@ -31,10 +31,19 @@ def dress(story: Story, rung: Rung) -> Dressed:
     )
     shaped = shape(ask, choice, rules)
     caching, marking = cached(story, rung.model, shaped)
-    if story.moved is not None and not any(edit.key == story.moved.key for edit in marking):
-        marking = (story.moved, *marking)
-    edits = (*shaped, *marking, *_streamed(story, shaped))
+    edits = (*shaped, *_with(story.moved, marking), *_streamed(story, shaped))
     return Dressed(model=rung.model, tier=rung.tier, edits=edits, caching=caching)
+
+
+def _with(moved: Edit | None, marking: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """The moved lines and the marks: where both are of the system text, the marks stand in the moved one already."""
+    if moved is None:
+        return marking
+    marked = next((edit for edit in marking if edit.key == moved.key), None)
+    if marked is None:
+        return (moved, *marking)
+    both = msgspec.structs.replace(marked, why=f"{moved.why}; {marked.why}")
+    return tuple(both if edit is marked else edit for edit in marking)
 
 
 def body(story: Story, dressed: Dressed) -> bytes:
