@@ -23,6 +23,7 @@ from .vocabulary import Ask, Caching, Choice, Dressed, Edit, Known, Path, Reply,
 from .wire.marking import mark_edits
 from .wire.prefix import block_of_head, read_path
 
+TELL_LOST_EVERY_S = 60.0
 UNTOUCHED = frozenset({"system", "tools", "messages"})  # where others edit, no mark is set
 _OUTPUT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NULL = msgspec.Raw(b"null")
@@ -143,8 +144,9 @@ def _scope(story: Story, model: str, edits: Iterable[Edit]) -> Scope:
 class Watch:
     """One call, as the prompt cache sees it: told when it is sent, when its answer begins, and what it used."""
 
-    def __init__(self, caches: Caches, story: Story, path: Path, caching: Caching) -> None:
+    def __init__(self, caches: Caches, story: Story, path: Path, caching: Caching, again: bool) -> None:
         self._caches = caches
+        self._again = again
         self._fields, self._book = story.fields, story.rules.prices
         self._path = path
         self._caching = caching
@@ -154,6 +156,8 @@ class Watch:
     def sent(self) -> None:
         self._sent_s = self._caches.clock.monotonic()
         self._leads = self._caches.herds.lead(self._caching.writes)
+        if self._again:
+            return  # a retry is no return of the prefix
         self._caches.prefixes.sent(self._caching.scope, self._path)
         if self._caches.on_sent is not None:
             self._caches.on_sent(self._caching.scope.model, self._path)
@@ -172,6 +176,7 @@ class Watch:
         caching, prefixes = self._caching, self._caches.prefixes
         cause, at, lost = judged(caching.expected, reply)
         if cause == DROPPED:
+            self._caches.lost(caching.scope, caching.expected.tokens, reply.usage.cache_read_tokens)
             prefixes.dropped(caching.scope, self._path)
             prefixes.began(caching.scope, self._path, caching.marked, self._sent_s)  # what this call wrote is there
         if cause == CHANGED and caching.expected.block is not None:
@@ -198,8 +203,18 @@ class Caches:
         self.herds = Herds()
         self.varying = Varying(events, clock)
         self.on_sent: Callable[[str, Path], None] | None = None
+        self._told_lost_s = -TELL_LOST_EVERY_S
 
-    def watch(self, story: Story, dressed: Dressed) -> Watch | None:
+    def watch(self, story: Story, dressed: Dressed, *, again: bool) -> Watch | None:
+        """Of one call; `again`: the same request was sent to that model before."""
         if story.path is None or dressed.caching is None:
             return None
-        return Watch(self, story, story.path, dressed.caching)
+        return Watch(self, story, story.path, dressed.caching, again)
+
+    def lost(self, scope: Scope, expected_tokens: int, read_tokens: int) -> None:
+        """An entry that should have been there was not: said once a minute at most, counted always."""
+        now_s = self.clock.monotonic()
+        if now_s - self._told_lost_s >= TELL_LOST_EVERY_S:
+            self._told_lost_s = now_s
+            figures = {"expected_tokens": expected_tokens, "read_tokens": read_tokens}
+            self.events.say("cache_entry_lost", feature=scope.feature, model=scope.model, **figures)

@@ -94,7 +94,8 @@ class Dispatch:
             at_ms=self._clock.now_ms(),
         )
         row = msgspec.structs.replace(row, worst_pico=self._worst(story, dressed))
-        watch = self._caches.watch(story, dressed)
+        again = any(running.row.model == dressed.model for running in made)
+        watch = self._caches.watch(story, dressed, again=again)
         running = await self._attempts.send(self._call(story, dressed), row, story.rules.prices, made, watch)
         answer = running.answer
         if running.outcome is not None or answer is None:

@@ -30,6 +30,7 @@ EARLY_S = 20.0  # before an entry ends, it is written anew
 LOOK_EVERY_S = 5.0
 CALL_S = 60.0
 HOUR_S = 3600.0
+RETRY_S = 60.0
 UNWANTED = ("stream", "tool_choice")  # the API takes none of them beside `max_tokens: 0`
 
 
@@ -40,6 +41,8 @@ class Kept(msgspec.Struct):
     model: str
     until_s: float = 0.0  # its entry, as far as is known
     tried: bool = False
+    wait_s: float = 0.0  # after a failure, before it is tried again
+    retry_s: float | None = None
     uses: deque[float] = msgspec.field(default_factory=lambda: deque(maxlen=1_000))
 
 
@@ -72,6 +75,8 @@ class Prewarming:
 
     def _is_due(self, kept: Kept, part: Prewarm, rules: Rulebook) -> bool:
         now_s = self._clock.monotonic()
+        if kept.retry_s is not None:
+            return now_s >= kept.retry_s
         if now_s < kept.until_s - EARLY_S or (kept.tried and now_s > kept.until_s + EARLY_S):
             return False  # warm; or gone for so long that its next user writes it
         uses = sum(1 for at_s in kept.uses if now_s - at_s < HOUR_S)
@@ -94,12 +99,20 @@ class Prewarming:
             call = Call(body=body, first_byte_s=CALL_S, idle_s=CALL_S, total_s=CALL_S)
             running = await self._attempts.send(call, row, rules.prices, [])
         except RequestError as refused:
+            self._later(kept)
             self._events.say("prewarm", name=key[0], model=model, outcome=refused.code)
             return
         kind = running.outcome.kind if running.outcome is not None else OutcomeKind.BAD_ANSWER
         if kind in ANSWERS:
-            kept.until_s = began_s + LIFETIME_S[part.ttl]
+            kept.until_s, kept.retry_s, kept.wait_s = began_s + LIFETIME_S[part.ttl], None, 0.0
+        else:
+            self._later(kept)
         self._events.say("prewarm", name=key[0], model=model, outcome=kind.value, cost_pico=running.cost.pico)
+
+    def _later(self, kept: Kept) -> None:
+        """Tried again after a minute, then after two, after an hour at most."""
+        kept.wait_s = min(HOUR_S, max(RETRY_S, 2 * kept.wait_s))
+        kept.retry_s = self._clock.monotonic() + kept.wait_s
 
     def _body(self, ask: Ask, part: Prewarm, model: str, spot: Spot, rules: Rulebook) -> bytes:
         choice = Choice(tier=part.tier, model=model, task=rules.default_task, reason="")

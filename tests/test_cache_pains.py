@@ -14,14 +14,14 @@ import pytest
 
 from router.decide.policy import Rulebook
 from router.ports import Call
-from router.vocabulary import Ask, Caller, Difficulty, Verdict
+from router.vocabulary import Ask, Caller, Difficulty, OutcomeKind, Verdict
 from router.wire.ask import read_messages
 
 from .bench.accounting import Account, billed
 from .bench.cache import AccountedUpstream, asked, routed
 from .bench.traffic import Sent, text, traffic
 from .rulebooks import default_rules, rules_from
-from .worlds import ScriptedAnswer, World
+from .worlds import ScriptedAnswer, World, failed
 
 Json = dict[str, Any]
 MARK = {"cache_control": {"type": "ephemeral"}}
@@ -146,6 +146,26 @@ cache: {varying: ["^Current time: "]}
         world.clock.now_s += 60
     assert [plan.read > 2_900 for plan in upstream.account.plans] == [False, True, True]
     assert "moved behind the rest" in " ".join(world.ledger.notes[0].edits)  # type: ignore[union-attr]
+
+
+@pytest.mark.anyio
+async def test_a_retry_is_no_return_of_the_prefix() -> None:
+    class Stumbling(Recorded):
+        async def send(self, call: Call) -> ScriptedAnswer:
+            if len(self.calls) % 2 == 0:
+                self.calls.append(call)
+                return failed(OutcomeKind.OVERLOADED, 529)
+            return await super().send(call)
+
+    world = world_with(Stumbling())
+    fields = question(model="sonnet", system=LONG, messages=[{"role": "user", "content": LONG}])
+    await through(world, fields)
+    assert [row.outcome for row in world.ledger.rows] == ["overloaded", "answered"]
+    stream = next(iter(world.prefixes._streams.values()))
+    assert {kind: (tally.within_5m, tally.young) for kind, tally in stream.tallies.items()} == {
+        "system": (0, 1),
+        "end:first": (0, 1),
+    }
 
 
 class Forgetful(AccountedUpstream):

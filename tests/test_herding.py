@@ -178,8 +178,24 @@ async def test_it_is_kept_while_it_is_used_and_no_longer(tmp_path: Path) -> None
 async def test_what_the_api_refuses_is_said_and_does_not_end_the_rest(tmp_path: Path) -> None:
     class Refusing(AccountedUpstream):
         async def send(self, call: Call) -> ScriptedAnswer:
-            return failed(OutcomeKind.BAD_REQUEST, 400)
+            return failed(OutcomeKind.BAD_REQUEST, 400) if self.refuses else await super().send(call)
 
-    world, warming = kept(Refusing(), tmp_path)
+        refuses = True
+
+    upstream = Refusing()
+    world, warming = kept(upstream, tmp_path)
+
+    def outcomes() -> list[object]:
+        return [fields["outcome"] for event, fields in world.events.said if event == "prewarm"]
+
     await warming.look()
-    assert [fields["outcome"] for event, fields in world.events.said if event == "prewarm"] == ["bad_request"]
+    await warming.look()
+    assert outcomes() == ["bad_request"]
+    for _ in range(int(600 / LOOK_EVERY_S)):
+        world.clock.now_s += LOOK_EVERY_S
+        await warming.look()
+    assert outcomes() == ["bad_request"] * 4, "after 1, 3 and 7 minutes"
+    upstream.refuses = False
+    world.clock.now_s += 600
+    await warming.look()
+    assert outcomes()[-1] == "cut_at_max_tokens" or outcomes()[-1] == "answered"

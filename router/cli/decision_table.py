@@ -43,7 +43,7 @@ def show(rules: Rulebook, tried: tuple[Tried, ...], candidate: Rulebook | None, 
     if rules.policy.rules:
         console.print(_rule_table(rules))
     console.print(_task_table(rules))
-    for line in [*_in_words(rules), *_guards(rules, candidate)]:
+    for line in [*_in_words(rules), *_caching(rules), *_guards(rules, candidate)]:
         console.print(Text(line), soft_wrap=True)
     _show_tests(console, tried)
     for warning in rules.warnings:
@@ -153,6 +153,23 @@ def _in_words(rules: Rulebook) -> list[str]:
         f"\nWithout a verdict: tier {rules.default_tier}, task {rules.default_task}. The classifier {asked}{cap}.",
         f"When a call fails: {fallbacks.attempts} attempts, up to {ceiling}, then {last}.",
     ]
+
+
+def _caching(rules: Rulebook) -> list[str]:
+    """Only what is not the default."""
+    cache, said = rules.policy.cache, []
+    if cache.marks == "off":
+        said.append("Cache: the router sets no marks.")
+    elif cache.longest == "5m":
+        said.append("Cache: marks for five minutes only.")
+    if cache.hold_ms:
+        said.append(
+            f"Cache: others wait up to {cache.hold_ms} ms for a prefix of {cache.hold_tokens:,} tokens or more."
+        )
+    if cache.varying:
+        said.append(f"Cache: lines that meet {' or '.join(cache.varying)} go behind the rest of a system text.")
+    said += [f"Kept warm: {name} on {one.tier} for {one.ttl}." for name, one in cache.prewarm.items()]
+    return said
 
 
 def _guards(rules: Rulebook, candidate: Rulebook | None) -> list[str]:

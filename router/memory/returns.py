@@ -37,12 +37,7 @@ class Tally:
         else:
             self.young -= 1
             self.young_since -= since_s
-        if gap_s <= SHORT_S:
-            self.within_5m += 1
-        elif gap_s <= LONG_S:
-            self.within_1h += 1
-        else:
-            self.later += 1
+        _count(self, gap_s)
         if self.within_5m + self.within_1h + self.later > TALLY_MAX:
             self.within_5m, self.within_1h, self.later = self.within_5m // 2, self.within_1h // 2, self.later // 2
 
@@ -77,12 +72,7 @@ class Prefix:
         if not self.open:
             return
         gap_s = now_s - self.seen_s
-        if gap_s <= SHORT_S:
-            self.within_5m += 1
-        elif gap_s <= LONG_S:
-            self.within_1h += 1
-        else:
-            self.later += 1
+        _count(self, gap_s)
         self.open = False
         self.tally.closed(self.seen_s, gap_s, self.is_old)
 
@@ -113,3 +103,13 @@ class Stream:
         if found is None:
             found = self.tallies[kind] = Tally()
         return found
+
+
+def _count(counts: Tally | Prefix, gap_s: float) -> None:
+    """One more that came back so late."""
+    if gap_s <= SHORT_S:
+        counts.within_5m += 1
+    elif gap_s <= LONG_S:
+        counts.within_1h += 1
+    else:
+        counts.later += 1

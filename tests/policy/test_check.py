@@ -131,3 +131,18 @@ def test_a_limit_far_above_what_the_ledger_saw_is_a_warning(write: Write, tmp_pa
     books.close()
     result = run(str(write(POLICY + "tasks: {chat: {description: x, max_tokens: 400}}")))
     assert "`max_tokens` 400 is far above what `chat` ever used: 20 in 100 answers" in words(result)
+
+
+def test_what_a_policy_says_of_the_prompt_cache_is_shown_in_words(tmp_path: Path) -> None:
+    (tmp_path / "prefix.json").write_text('{"system": "You help."}')
+    path = tmp_path / "policy.yaml"
+    path.write_text(
+        "tiers: {haiku: {model: claude-haiku-5-5}}\n"
+        "cache:\n  longest: 5m\n  hold_ms: 900\n  varying: ['^Now: ']\n  prewarm:\n"
+        "    help: {file: prefix.json, tier: haiku}\n"
+    )
+    shown = words(run(str(path)))
+    assert "Cache: marks for five minutes only." in shown
+    assert "Cache: others wait up to 900 ms for a prefix of 4,000 tokens or more." in shown
+    assert "Cache: lines that meet ^Now: go behind the rest of a system text." in shown
+    assert "Kept warm: help on haiku for 5m." in shown
