@@ -1,4 +1,7 @@
-"""The pains of other gateways' users with the prompt cache, rows 12 to 19: each one as a test that it is not ours."""
+"""The pains of other gateways' users with the prompt cache, rows 12 to 19, each as a test that it is not ours.
+
+Row 15 is in tests/wire/test_any_body.py, row 16 in tests/test_caching.py.
+"""
 
 from __future__ import annotations
 

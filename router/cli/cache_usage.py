@@ -24,6 +24,7 @@ WORDS = {
     "not_marked": "not expected to come back often enough",
     "never_repeated": "written and never read",
 }
+OFTEN = 3  # calls: a new version of a prompt is one
 HEADS_SHOWN = 4  # of one feature on one model; the rest are added up
 COLUMNS = ("feature", "model", "prefix", "calls", "read", "written", "read of all", "writes USD", "saved USD", "pays")
 
@@ -131,8 +132,9 @@ def _in_words(groups: dict[Group, Saved], whole: Saved, printable: Callable[[str
         lines += [f"  {calls:>8,} {WORDS.get(cause, cause)}" for cause, calls in causes]
     for (feature, model), own in _by_feature(groups).items():
         saved = total(own)
-        if places := sorted({one.varies_at for one in own.values() if one.varies_at}):
-            tokens, calls = saved.lost_tokens.get("prefix_changed", 0), saved.causes.get("prefix_changed", 0)
+        tokens, calls = saved.lost_tokens.get("prefix_changed", 0), saved.causes.get("prefix_changed", 0)
+        places = sorted({one.varies_at for one in own.values() if one.varies_at})
+        if places and calls >= OFTEN:
             lines.append(
                 f"{printable(feature)} on {model}: {', '.join(places)} is another one from call to call; "
                 f"{calls:,} calls lost up to {tokens:,} tokens by it. Move what varies to the end (docs/caching.md)."

@@ -164,7 +164,7 @@ def _caching(rules: Rulebook) -> list[str]:
         said.append("Cache: marks for five minutes only.")
     if cache.hold_ms:
         said.append(
-            f"Cache: others wait up to {cache.hold_ms} ms for a prefix of {cache.hold_tokens:,} tokens or more."
+            f"Cache: others wait up to {cache.hold_ms} ms for a prefix of {cache.hold_tokens:,} tokens and more."
         )
     if cache.varying:
         said.append(f"Cache: lines that meet {' or '.join(cache.varying)} go behind the rest of a system text.")

@@ -131,7 +131,10 @@ class _Row:
 
     def _kinds(self, role: str, blocks: list[bytes], number: int, final: int) -> dict[int, str]:
         """The blocks of a turn where a mark may be worth it, each with what it is."""
-        last, kinds = len(blocks) - 1, {}
+        if not blocks:
+            return {}
+        kinds: dict[int, str] = {}
+        last = len(blocks) - 1
         if number in (0, final):
             documents = [at for at in range(last) if len(blocks[at]) >= DOCUMENT_BYTES]
             kinds = dict.fromkeys(documents, "part") | dict.fromkeys(documents[-1:], "document")

@@ -186,7 +186,7 @@ BLOCKS = st.one_of(
     st.just({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "A" * 2000}}),
     st.just({"type": "brand_new", "text": LONG}),
 )
-CONTENTS = st.one_of(TEXTS, st.lists(BLOCKS, min_size=1, max_size=30))
+CONTENTS = st.one_of(TEXTS, st.lists(BLOCKS, max_size=30))
 COUNTS = st.builds(
     Counts, within_5m=st.integers(0, 9), within_1h=st.integers(0, 9), later=st.integers(0, 9), young=st.integers(0, 9)
 )
