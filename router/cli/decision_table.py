@@ -163,9 +163,8 @@ def _caching(rules: Rulebook) -> list[str]:
     elif cache.longest == "5m":
         said.append("Cache: marks for five minutes only.")
     if cache.hold_ms:
-        said.append(
-            f"Cache: others wait up to {cache.hold_ms} ms for a prefix of {cache.hold_tokens:,} tokens and more."
-        )
+        size = f"{cache.hold_tokens:,} tokens or more"
+        said.append(f"Cache: others wait up to {cache.hold_ms} ms for a prefix of {size}.")
     if cache.varying:
         said.append(f"Cache: lines that meet {' or '.join(cache.varying)} go behind the rest of a system text.")
     said += [f"Kept warm: {name} on {one.tier} for {one.ttl}." for name, one in cache.prewarm.items()]
