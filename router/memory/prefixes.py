@@ -6,7 +6,7 @@ is seen by another.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 
 from ..ports import Clock
 from ..vocabulary import Counts, Known, Path, Scope, Seen, Spot, Usage
@@ -28,8 +28,8 @@ class MemoryPrefixes:
         self._prefixes: OrderedDict[int, Prefix] = OrderedDict()
         self._streams: OrderedDict[tuple[str, ...], Stream] = OrderedDict()
         self._models: OrderedDict[int, str] = OrderedDict()  # where a prompt was answered last
-        self._young: deque[tuple[float, int]] = deque()
-        self._old: deque[tuple[float, int]] = deque()
+        self._young: OrderedDict[int, float] = OrderedDict()  # awaited, and when they were sent
+        self._old: OrderedDict[int, float] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._prefixes)
@@ -77,7 +77,9 @@ class MemoryPrefixes:
                 found.closed(now_s)
                 self._prefixes.move_to_end(key)
             found.opened(now_s)
-            self._young.append((now_s, key))
+            self._old.pop(key, None)
+            self._young[key] = now_s
+            self._young.move_to_end(key)
         self._trim()
 
     def began(self, scope: Scope, path: Path, marked: tuple[tuple[int, str], ...], sent_s: float) -> None:
@@ -162,20 +164,25 @@ class MemoryPrefixes:
     def _give_up(self, now_s: float) -> None:
         """What nobody sent again within a lifetime is counted as lost for it."""
         for waiting, limit_s in ((self._young, SHORT_S), (self._old, LONG_S)):
-            while waiting and now_s - waiting[0][0] > limit_s:
-                seen_s, key = waiting.popleft()
+            while waiting:
+                key, seen_s = next(iter(waiting.items()))
+                if now_s - seen_s <= limit_s:
+                    break
+                del waiting[key]
                 found = self._prefixes.get(key)
-                if found is None or found.seen_s != seen_s:
+                if found is None or not found.open:
                     continue
                 if waiting is self._old:
                     found.closed(now_s)
-                elif found.open:
+                else:
                     found.aged()
-                    self._old.append((seen_s, key))
+                    self._old[key] = seen_s
 
     def _trim(self) -> None:
         while len(self._prefixes) > self._prefixes_max:
-            _, oldest = self._prefixes.popitem(last=False)
+            key, oldest = self._prefixes.popitem(last=False)
+            self._young.pop(key, None)
+            self._old.pop(key, None)
             if oldest.open:
                 oldest.closed(oldest.seen_s + LONG_S + 1)
 

@@ -158,6 +158,7 @@ def test_it_forgets_the_oldest_and_the_counts_stay_true() -> None:
         scope = msgspec.structs.replace(SCOPE, feature=f"f{number % 5}")
         story.send(path(f"{number}" + LONG, "a"), after_s=1, scope=scope)
     assert len(story.memory) == 50
+    assert len(story.memory._young) + len(story.memory._old) <= 50
     like = story.of(path(LONG, "b"), "system", scope=msgspec.structs.replace(SCOPE, feature="f4")).like
     assert min(like.young, like.old, like.later) >= 0
 
