@@ -41,8 +41,19 @@ def cache() -> None:
 
 @cache.command()
 @click.argument("file", type=click.Path(path_type=File, exists=True, dir_okay=False))
-@click.option("--per-hour", type=click.FloatRange(min=0.01, max=1e7), required=True, help="Requests that share it.")
-@click.option("--turns", type=click.FloatRange(min=1, max=1e4), default=1.0, show_default=True, help="A conversation.")
+@click.option(
+    "--per-hour",
+    type=click.FloatRange(min=0.01, max=1e7),
+    required=True,
+    help="Requests that share its tools and system.",
+)
+@click.option(
+    "--turns",
+    type=click.FloatRange(min=1, max=1e4),
+    default=1.0,
+    show_default=True,
+    help="Of a conversation, on average.",
+)
 @click.option("--policy", type=click.Path(path_type=File), help="Whose tiers; else the one that serves.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def plan(file: File, per_hour: float, turns: float, policy: File | None, as_json: bool) -> None:
