@@ -12,12 +12,13 @@ import msgspec
 
 from .caching import Watch
 from .decide.policy import PriceBook
-from .decide.price import cost
+from .decide.price import cost, written_pico
 from .ports import Answer, Call, Clock, Ledger, Upstream
 from .vocabulary import Billed, Cost, LedgerRow, Outcome, OutcomeKind, Reply, Usage
 
 # A careful figure for output that was seen but not yet counted by the API (docs/money.md).
 BYTES_PER_TOKEN = 2.5
+PREWARM = "prewarm"  # the role of a call that only keeps a prefix warm
 
 
 GONE = Outcome(kind=OutcomeKind.CALLER_GONE, billed=Billed.UNKNOWN, detail="the caller left before the answer")
@@ -121,20 +122,18 @@ class Running:
 
     def _cached_row(self, reply: Reply) -> LedgerRow:
         """What the prompt cache did, and what the same would have cost without it."""
-        usage = reply.usage
+        usage, pico = reply.usage, self.cost.pico
         told = {} if self._watch is None else self._watch.ended(reply)
-        plain = written = 0
+        model = reply.model if reply.model in self._book.by_model else self.row.model
+        plain, written = pico, 0
         if usage.prompt_tokens != usage.input_tokens:
             nothing = dict.fromkeys(("cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"), 0)
             uncached = msgspec.structs.replace(usage, input_tokens=usage.prompt_tokens, **nothing)
-            unwritten = msgspec.structs.replace(usage, cache_write_5m_tokens=0, cache_write_1h_tokens=0)
-            plain = self._priced(uncached, reply.model) - self.cost.pico
-            written = self.cost.pico - self._priced(unwritten, reply.model)
-        return msgspec.structs.replace(self.row, plain_pico=self.cost.pico + plain, cache_write_pico=written, **told)
-
-    def _priced(self, usage: Usage, model: str) -> int:
-        known = model if model in self._book.by_model else self.row.model
-        return cost(usage, known, self._book, self.row.at_ms).pico
+            plain = cost(uncached, model, self._book, self.row.at_ms).pico
+            written = written_pico(usage, model, self._book, self.row.at_ms)
+        if self.row.role == PREWARM:
+            plain = 0  # without a cache nobody would have made this call
+        return msgspec.structs.replace(self.row, plain_pico=plain, cache_write_pico=written, **told)
 
 
 class Attempts:

@@ -159,11 +159,11 @@ class Watch:
         if self._again:
             return  # a retry is no return of the prefix
         self._caches.prefixes.sent(self._caching.scope, self._path)
-        if self._caches.on_sent is not None:
-            self._caches.on_sent(self._caching.scope.model, self._path)
 
     def began(self) -> None:
         self._caches.prefixes.began(self._caching.scope, self._path, self._caching.marked, self._sent_s)
+        if self._caches.on_began is not None:
+            self._caches.on_began(self._caching.scope.model, self._path, self._caching.marked)
         self.over()
 
     def over(self) -> None:
@@ -202,7 +202,7 @@ class Caches:
         self.clock = clock
         self.herds = Herds()
         self.varying = Varying(events, clock)
-        self.on_sent: Callable[[str, Path], None] | None = None
+        self.on_began: Callable[[str, Path, tuple[tuple[int, str], ...]], None] | None = None
         self._told_lost_s = -TELL_LOST_EVERY_S
 
     def watch(self, story: Story, dressed: Dressed, *, again: bool) -> Watch | None:

@@ -195,6 +195,7 @@ def _of_the_cache(ended: Ended) -> dict[str, object]:
     return {
         "cache_cause": last.cache_cause if last is not None else "",
         "cache_expected_tokens": last.cache_expected_tokens if last is not None else 0,
+        "answered_usd": usd(sum(row.cost_pico for row in rows if row.plain_pico)),
         "uncached_usd": usd(sum(row.plain_pico for row in rows)),
         "cache_saved_usd": usd(sum(row.plain_pico - row.cost_pico for row in rows if row.plain_pico)),
     }

@@ -31,7 +31,7 @@ _HELP = {
     "refusals": "Requests that were refused before anything was sent, by code.",
     "attempts": "Calls to the API for answers.",
     "tokens": "Tokens of answers, by class.",
-    "nanousd": "Money, in 1e-9 USD: what was billed (cost), and what the answers had cost without caching (uncached).",
+    "nanousd": "Money, in 1e-9 USD: what answers cost (answered), and had cost without caching (uncached).",
     "classifier_audits": "Remembered verdicts that were asked anew, by what came out.",
     "cache_misses": "Answers by why no more of the prompt was read from the prompt cache.",
     "shadow": "Requests that a candidate in the shadow decided too, by whether it differed.",
@@ -58,7 +58,7 @@ class JsonEvents:
         self._add("attempts", "answer", fields["attempts"])
         for name in ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"):
             self._add("tokens", name.removesuffix("_tokens"), fields[name])
-        for name in ("uncached_usd", "cost_usd"):
+        for name in ("uncached_usd", "answered_usd"):
             self._add("nanousd", name.removesuffix("_usd"), round(float(str(fields.get(name, 0))) * 1e9))
         if self._write is not None:
             self._line("request", {**fields, **{name: plain_name(fields.get(name)) for name in FOREIGN}})

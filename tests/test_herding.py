@@ -175,6 +175,61 @@ async def test_it_is_kept_while_it_is_used_and_no_longer(tmp_path: Path) -> None
 
 
 @pytest.mark.anyio
+async def test_what_nobody_used_is_a_cost_and_no_saving(tmp_path: Path) -> None:
+    world, warming = kept(AccountedUpstream(), tmp_path)
+    await warming.look()
+    row = world.ledger.rows[0]
+    assert row.cost_pico > 0
+    assert row.plain_pico == 0
+
+
+@pytest.mark.anyio
+async def test_lines_that_vary_are_moved_in_what_is_kept_warm_too(tmp_path: Path) -> None:
+    """Else it would be another prefix than the one that is sent."""
+    (tmp_path / "prefix.json").write_bytes(msgspec.json.encode({"system": f"Now: 1\n{SYSTEM}"}))
+    text_of = "cache: {varying: ['^Now: '], prewarm: {help: {file: prefix.json, tier: haiku}}}\n"
+    rules = rules_from(TIERS + text_of, tmp_path)
+    upstream = AccountedUpstream()
+    world = world_with(upstream, rules)
+    dispatch, told = world.pipeline._dispatch, (world.events, world.clock)
+    warming = Prewarming(rules=lambda: rules, attempts=dispatch._attempts, caches=dispatch._caches, told=told)
+    await warming.look()
+    body = {"model": "claude-haiku-5-5", "max_tokens": 50, "system": f"Now: 2\n{SYSTEM}"}
+    one = read_messages(msgspec.json.encode({**body, "messages": [{"role": "user", "content": "hi"}]}), {})
+    await world.pipeline.handle(one, Caller(tenant="t", request_id="r"))
+    assert [plan.read > 5_000 for plan in upstream.account.plans] == [False, True]
+
+
+@pytest.mark.anyio
+async def test_another_model_under_the_tier_is_another_prefix_to_write(tmp_path: Path) -> None:
+    upstream = AccountedUpstream()
+    world, warming = kept(upstream, tmp_path)
+    await warming.look()
+    text_of = "cache: {prewarm: {help: {file: prefix.json, tier: haiku, feature: help}}}\n"
+    other = rules_from(TIERS.replace("claude-haiku-5-5", "claude-haiku-4-5") + text_of, tmp_path)
+    warming._rules = lambda: other
+    await warming.look()
+    await warming.look()
+    assert [row.model for row in world.ledger.rows] == ["claude-haiku-5-5", "claude-haiku-4-5"]
+
+
+@pytest.mark.anyio
+async def test_what_goes_wrong_in_a_look_does_not_end_the_keeping(tmp_path: Path) -> None:
+    world, warming = kept(AccountedUpstream(), tmp_path)
+
+    def broken() -> Rulebook:
+        raise KeyError("help")
+
+    warming._rules = broken
+    keeping = asyncio.ensure_future(warming.keep())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not keeping.done()
+    keeping.cancel()
+    assert {fields["outcome"] for event, fields in world.events.said if event == "prewarm"} == {"KeyError"}
+
+
+@pytest.mark.anyio
 async def test_what_the_api_refuses_is_said_and_does_not_end_the_rest(tmp_path: Path) -> None:
     class Refusing(AccountedUpstream):
         async def send(self, call: Call) -> ScriptedAnswer:

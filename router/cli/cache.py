@@ -121,7 +121,7 @@ def _advice(ask: Ask, found: list[tuple[str, Forecast]], per_hour: float) -> lis
     for tier, one in found:
         if one.missing_tokens and one.pays_from_per_hour is None:
             short.setdefault(one.missing_tokens, []).append(tier)
-        elif not one.marks and one.pays_from_per_hour is not None:
+        elif not (one.marks or one.own) and one.pays_from_per_hour is not None:
             advice.append(
                 f"On {tier} {per_hour:g} requests an hour are too few: caching pays from about "
                 f"{one.pays_from_per_hour:.1f}."
@@ -147,6 +147,7 @@ def _as_data(one: Forecast) -> dict[str, object]:
         "model": one.model,
         "prompt_tokens": one.tokens,
         "marks": [msgspec.to_builtins(mark) for mark in one.marks],
+        "own_marks": [msgspec.to_builtins(mark) for mark in one.own],
         "cold_usd": usd(one.cold_pico),
         "warm_usd": usd(one.warm_pico),
         "uncached_usd": usd(one.plain_pico),
@@ -172,7 +173,9 @@ def _show(found: list[tuple[str, Forecast]], advice: list[str], per_hour: float)
 
 
 def _cells(one: Forecast) -> tuple[str, ...]:
-    marks = ", ".join(f"{_place(mark.turn)} {mark.ttl} ({mark.tokens:,})" for mark in one.marks) or "none"
+    told = [f"{_place(mark.turn)} {mark.ttl} ({mark.tokens:,})" for mark in one.marks]
+    told += [f"{_place(mark.turn)} {mark.ttl} ({mark.tokens:,}, yours)" for mark in one.own]
+    marks = ", ".join(told) or "none"
     pays = "never" if one.pays_from_per_hour is None else f"{one.pays_from_per_hour:.1f}/h"
     money = (one.cold_pico, one.warm_pico, one.plain_pico, one.hour_pico, one.plain_hour_pico)
     return (marks, *(usd(pico) for pico in money), pays)

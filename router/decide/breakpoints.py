@@ -45,6 +45,7 @@ class Laid(msgspec.Struct, frozen=True):
 
     marks: tuple[Mark, ...] = ()
     marked: tuple[tuple[int, str], ...] = ()  # (among the spots, lifetime)
+    own: tuple[Mark, ...] = ()  # the caller's, as far as they stand at a place that we know
     tokens: int = 0  # of the longest prefix that is marked
     expected_tokens: int = 0  # will be read, if the entries are where they should be
 
@@ -119,7 +120,8 @@ def _nested(places: list[Place]) -> list[Place]:
     for place in reversed(places):
         mine = place.chance
         if place.came_back != came_back or not any(came_back):  # else the two only ever came together
-            longer = (_either(mine[0], longer[0]), _either(mine[1], longer[1]))
+            soon = _either(mine[0], longer[0])
+            longer = (soon, max(soon, _either(mine[1], longer[1])))
         came_back = place.came_back
         nested.append(msgspec.structs.replace(place, chance=longer))
     nested.reverse()
@@ -230,9 +232,11 @@ def _reaching(
 
 def _laid(path: Path, chosen: tuple[tuple[Place, str], ...], warm: Place | None) -> Laid:
     marks = tuple(_mark(path.spots[place.at], place, ttl) for place, ttl in chosen if not place.own)
+    own = tuple(_mark(path.spots[place.at], place, ttl) for place, ttl in chosen if place.own)
     reachable = warm is not None and any(0 <= place.index - warm.index < REACH for place, _ in chosen)
     return Laid(
         marks=marks,
+        own=own,
         marked=tuple((place.at, ttl) for place, ttl in chosen),
         tokens=round(max((place.tokens for place, _ in chosen), default=0)),
         expected_tokens=round(warm.tokens) if reachable and warm is not None else 0,

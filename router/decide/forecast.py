@@ -39,6 +39,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     tokens: int
     marks: tuple[Mark, ...]
+    own: tuple[Mark, ...]  # those that the prompt has already
     cold_pico: int  # the prompt of the first request, written
     warm_pico: int  # of a later one, read
     plain_pico: int  # without any mark
@@ -55,25 +56,26 @@ def forecast(path: Path, traffic: Traffic, model: tuple[str, Model], price: Pric
     if price.long is not None and price.above_tokens is not None and tokens > price.above_tokens:
         rates = price.long
     laid = lay(path, _expected(path, traffic), limits, rates, rules)
+    marks = tuple(sorted((*laid.marks, *laid.own), key=lambda mark: mark.index))
     marked = laid.tokens
-    write = max((_write(mark.ttl, rates) for mark in laid.marks), default=rates.input)
     plain = tokens * rates.input
-    cold = marked * write + (tokens - marked) * rates.input
+    cold = _written_pico(marks, rates) + (tokens - marked) * rates.input
     warm = marked * rates.read + (tokens - marked) * rates.input
-    hour = _mean_pico(laid.marks, tokens, rates)
+    hour = _mean_pico(marks, tokens, rates)
     static = max((spot.text_bytes for spot in path.spots if spot.turn < 0), default=0)
     head = static * tokens / max(1, path.spots[-1].text_bytes) if path.spots else 0.0
     return Forecast(
         model=name,
         tokens=tokens,
         marks=laid.marks,
+        own=laid.own,
         cold_pico=round(cold),
         warm_pico=round(warm),
         plain_pico=round(plain),
         hour_pico=round(hour * traffic.per_hour),
         plain_hour_pico=round(plain * traffic.per_hour),
         pays_from_per_hour=_pays_from(rates) if head >= limits.cache_minimum else None,
-        missing_tokens=max(0, math.ceil(limits.cache_minimum / SURELY - head)) if not laid.marks else 0,
+        missing_tokens=max(0, math.ceil(limits.cache_minimum / SURELY - head)) if not marks else 0,
     )
 
 
@@ -109,6 +111,15 @@ def _mean_pico(marks: Sequence[Mark], tokens: int, rates: Rates) -> float:
         pico += (mark.tokens - start) * (chance * rates.read + (1 - chance) * _write(mark.ttl, rates))
         start = mark.tokens
     return pico + (tokens - start) * rates.input
+
+
+def _written_pico(marks: Sequence[Mark], rates: Rates) -> int:
+    """Of the first request: each stretch at the price of its own lifetime, an hour before five minutes."""
+    pico = start = 0
+    for mark in marks:
+        pico += max(0, mark.tokens - start) * _write(mark.ttl, rates)
+        start = max(start, mark.tokens)
+    return pico
 
 
 def _write(ttl: str, rates: Rates) -> int:

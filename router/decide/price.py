@@ -47,6 +47,13 @@ def cost(usage: Usage, model: str, book: PriceBook, at_ms: int, batch: bool = Fa
     return Cost(pico=pico, exact=not notes, note="; ".join(notes))
 
 
+def written_pico(usage: Usage, model: str, book: PriceBook, at_ms: int) -> int:
+    """Of that cost, what the writes to the prompt cache are."""
+    rates = _rates(price_at(model, book, at_ms, []), usage, book, [])
+    pico = usage.cache_write_5m_tokens * rates.write_5m + usage.cache_write_1h_tokens * rates.write_1h
+    return _scaled(pico, _geo_percent(usage.inference_geo, book, []) * 100)
+
+
 def worst_pico(
     facts: Facts, model: str, max_tokens: int, rules: Rulebook, at_ms: int, may_write_1h: bool = False
 ) -> int:

@@ -16,8 +16,8 @@ from .report import query
 _SUMS = ("plain_pico", "cost_pico", "cache_write_pico")
 _TOKENS = ("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", "cache_lost_tokens")
 _SELECT = f"""
-    SELECT feature, model, prefix, cache_cause, max(cache_at), count(*), sum(cache_read_tokens > 0),
-        sum(cache_write_5m_tokens + cache_write_1h_tokens > 0),
+    SELECT feature, model, prefix, cache_cause, max(cache_at), count(*),
+        sum(cache_read_tokens > 0 AND role <> 'prewarm'), sum(cache_write_5m_tokens + cache_write_1h_tokens > 0),
         {", ".join(f"sum(min({name}, 1000000000000))" for name in _TOKENS)},
         {", ".join(f"sum({name} >> 32), sum({name} & 4294967295)" for name in _SUMS)}
     FROM attempts WHERE at_ms >= ? AND billed IN ('{Billed.SETTLED.value}', '{Billed.ESTIMATED.value}')

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from ..decide.rules import BadPattern, pattern
+from ..errors import RequestError
+from ..wire.ask import read_messages
 from .crosschecks import Sources
 from .document import find
 from .report import Report, listed, nearest
@@ -68,4 +70,9 @@ def _body(path: Path) -> tuple[bytes, str]:
     if wrong or not {"tools", "system"} & fields.keys():
         rest = f"; not `{wrong[0]}`" if wrong else ""
         return b"", f"it needs `tools` or `system`, and takes {listed(ALLOWED)}{rest}"
-    return msgspec.json.encode({"max_tokens": 0, "messages": msgspec.Raw(NOBODY), **fields}), ""
+    body = msgspec.json.encode({"max_tokens": 0, "messages": msgspec.Raw(NOBODY), **fields})
+    try:
+        read_messages(body, {})
+    except RequestError as wrong_part:
+        return b"", wrong_part.message
+    return body, ""

@@ -252,6 +252,16 @@ def test_whatever_the_body_and_whatever_is_known_only_valid_marks_are_added(
     assert not Counter(before) - Counter(after)
 
 
+@given(st.lists(SEEN, min_size=1, max_size=6))
+def test_no_chance_within_five_minutes_is_above_that_within_an_hour(seen: list[Seen]) -> None:
+    turns = [{"role": "user", "content": LONG}, {"role": "assistant", "content": LONG}, TURN]
+    one = ask(system=LONG, tools=TOOLS, messages=turns)
+    spots = path(one).spots
+    known = Known(spots=tuple(itertools.islice(itertools.cycle(seen), len(spots))))
+    for mark in laid(one, known).marks:
+        assert 0 <= mark.chance_5m <= mark.chance_1h <= 1
+
+
 PLACES = st.lists(
     st.tuples(
         st.integers(50, 5_000), st.floats(0, 1), st.floats(0, 1), st.sampled_from([None, None, None, "5m", "1h"])

@@ -65,6 +65,14 @@ def test_a_conversation_is_marked_at_its_end_too() -> None:
     assert [mark.turn for mark in planned(60, 1, messages=turns).marks] == [-1]
 
 
+def test_marks_that_a_prompt_has_already_cost_what_they_cost() -> None:
+    own = [{"type": "text", "text": SYSTEM, "cache_control": {"type": "ephemeral"}}]
+    ours, theirs = planned(120), planned(120, system=own)
+    assert (len(theirs.marks), len(theirs.own), theirs.missing_tokens) == (0, 1, 0)
+    assert theirs.cold_pico == pytest.approx(ours.cold_pico, rel=0.05)
+    assert theirs.hour_pico == pytest.approx(ours.hour_pico, rel=0.05)
+
+
 def test_what_is_short_of_the_minimum_says_by_how_much() -> None:
     one = planned(600, system="word " * 100)
     assert one.marks == ()

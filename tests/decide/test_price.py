@@ -18,6 +18,7 @@ from router.decide.price import (
     input_estimate,
     prompt_tokens_ceiling,
     worst_pico,
+    written_pico,
 )
 from router.policyfile import BUNDLED, DEFAULT_POLICY, load
 from router.vocabulary import Cost, Facts, Usage
@@ -257,3 +258,23 @@ def test_a_price_that_would_not_come_out_even_is_rounded_up_never_down() -> None
 def test_a_negative_count_is_an_error_not_a_refund() -> None:
     with pytest.raises(AssertionError, match="below zero"):
         cost(Usage(input_tokens=-5), HAIKU, BOOK, NOW_MS)
+
+
+@given(USAGES, st.sampled_from([HAIKU, SONNET, OPUS]))
+def test_what_the_writes_cost_is_their_part_of_the_whole(usage: Usage, model: str) -> None:
+    """Without caching the same prompt is in the same band: all but the prompt's own classes stays as it was."""
+    whole, written = cost(usage, model, BOOK, NOW_MS).pico, written_pico(usage, model, BOOK, NOW_MS)
+    read_instead = msgspec.structs.replace(
+        usage,
+        cache_read_tokens=usage.cache_read_tokens + usage.cache_write_5m_tokens + usage.cache_write_1h_tokens,
+        cache_write_5m_tokens=0,
+        cache_write_1h_tokens=0,
+    )
+    assert 0 <= written <= whole
+    assert whole - written <= cost(read_instead, model, BOOK, NOW_MS).pico
+
+
+def test_writes_in_a_long_prompt_are_at_the_long_price() -> None:
+    """Haiku's prompt is above 100,000 tokens only with what is written: that changes no other token's class."""
+    usage = Usage(cache_read_tokens=99_000, cache_write_5m_tokens=2_000, output_tokens=1_000)
+    assert written_pico(usage, HAIKU, BOOK, NOW_MS) == 2_000 * 625_000

@@ -108,7 +108,7 @@ async def test_metrics_count_the_causes_and_the_money(street: Street, client: an
     page = street.front.get("/metrics")[1].decode()
     assert 'tierwise_cache_misses_total{kind="none"}' in page
     lines = dict(line.rsplit(" ", 1) for line in page.splitlines() if line.startswith("tierwise_nanousd_total"))
-    cost, plain = (int(lines[f'tierwise_nanousd_total{{kind="{kind}"}}']) for kind in ("cost", "uncached"))
+    cost, plain = (int(lines[f'tierwise_nanousd_total{{kind="{kind}"}}']) for kind in ("answered", "uncached"))
     assert 0 < cost < plain
 
 

@@ -30,6 +30,8 @@ def problems(folder: Path, text: str) -> str:
         (b"[]", "prefix.json: it is no JSON object"),
         (b"{}", "prefix.json: it needs `tools` or `system`, and takes tools, system, thinking, output_config"),
         (b'{"system": "x", "messages": []}', "; not `messages`"),
+        (b'{"system": 5}', "prefix.json: system: expected a string or a list, got a number"),
+        (b'{"tools": "x"}', "prefix.json: tools: expected a list, got a string"),
     ],
 )
 def test_a_prefix_that_cannot_be_warmed(content: bytes | None, said: str, tmp_path: Path) -> None:
