@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no
 TEST_JOBS ?= 2
 ARGS ?=
 
-.PHONY: help setup serve test bench bench-cache bench-replay lint soak lock clean
+.PHONY: help setup serve test bench bench-cache bench-replay bench-faults lint soak lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -34,6 +34,9 @@ bench-cache: $(VENV)/.runtime ## Measure what the cache marks cost against hinds
 bench-replay: $(VENV)/.runtime ## Measure how many decisions a second a replay makes (ARGS="--requests 1000000")
 	@$(BIN)/python -m tests.bench.replay $(ARGS)
 
+bench-faults: $(VENV)/.runtime ## Measure what callers see while the API fails (ARGS="--quick --without-litellm")
+	@$(BIN)/python -m tests.bench.faults $(ARGS)
+
 lint: $(VENV)/.dev ## Check style, types and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -44,8 +47,8 @@ soak: $(VENV)/.dev ## Run the tests that take minutes, with new random examples 
 
 lock: ## Pin every dependency by hash, anew with ARGS=--upgrade (the only target that needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs the command uv on PATH" >&2; exit 1; }
-	@uv pip compile pyproject.toml --extra build --extra language --extra dev $(LOCK_OPTIONS) --output-file requirements-dev.lock
-	@uv pip compile pyproject.toml --extra build --extra language --constraint requirements-dev.lock $(LOCK_OPTIONS) --output-file requirements.lock
+	@uv pip compile pyproject.toml --extra build --extra language --extra redis --extra postgres --extra dev $(LOCK_OPTIONS) --output-file requirements-dev.lock
+	@uv pip compile pyproject.toml --extra build --extra language --extra redis --extra postgres --constraint requirements-dev.lock $(LOCK_OPTIONS) --output-file requirements.lock
 
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links $(ARGS)

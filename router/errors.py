@@ -97,6 +97,20 @@ CODES: dict[str, Code] = {
     "router_stream_stall": Code(200, "api_error", None, "in a stream: silence for longer than the idle timeout"),
     "router_truncated": Code(200, "api_error", None, "in a stream: the API broke off before the end"),
     "router_bad_stream": Code(200, "api_error", None, "in a stream: an event that is no event"),
+    "router_bad_idempotency_key": Code(
+        400, "invalid_request_error", False, "the header idempotency-key holds no key that we can use"
+    ),
+    "router_idempotency_running": Code(
+        409, "invalid_request_error", True, "the request with this idempotency-key is still running"
+    ),
+    "router_idempotency_reuse": Code(
+        409, "invalid_request_error", False, "this idempotency-key came with another body before"
+    ),
+    "router_outcome_unknown": Code(
+        502, "api_error", False, "the request with this idempotency-key was begun; its end was not seen"
+    ),
+    "router_job_unknown": Code(404, "not_found_error", False, "no such job, or its time to be fetched is over"),
+    "router_jobs_full": Code(503, "api_error", True, "too many requests are put off already; this one was not"),
     "router_internal": Code(500, "api_error", False, "our own fault; the log has the request id"),
 }
 
@@ -118,6 +132,7 @@ class RequestError(TierwiseError):
         self.message = message
         self.field = field
         self.retry_after_s = retry_after_s
+        self.spent = True  # may something have been generated, and billed? False: provably nothing was
         self.status = CODES[code].status if status is None else status
 
 

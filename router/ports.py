@@ -1,6 +1,6 @@
 """What the story needs from the world, as protocols. Edges implement them; tests fake them.
 
-Rule: only types here. `app.py` chooses who stands behind each port.
+Rule: only types here. `app/` chooses who stands behind each port.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from .vocabulary import (
     Audit,
     Caller,
     Decided,
+    Fingerprint,
+    KeptReply,
     Known,
     LedgerRow,
+    Observed,
     Outcome,
     Path,
     Reply,
@@ -37,6 +40,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     stream: bool = False
     first_byte_s: float = 60.0  # to the response's head
+    hurried: bool = False  # its caller gave it less time to begin than the policy does: its being late says nothing
     idle_s: float = 45.0  # between two reads of a body
     total_s: float = 600.0  # of a body that is read whole
 
@@ -46,6 +50,8 @@ class Reading(Protocol):
 
     @property
     def started(self) -> bool: ...  # message_start was seen and was valid
+    @property
+    def begun(self) -> bool: ...  # a content_block_start was seen: the model answers, or thinks
     @property
     def content_seen(self) -> bool: ...  # a content_block_delta was seen: no way back
     @property
@@ -89,6 +95,43 @@ class Upstream(Protocol):
     async def send(self, call: Call) -> Answer: ...
 
 
+class Want(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that somebody would like to make to a model."""
+
+    model: str
+    workload: str = "interactive"  # interactive goes first
+    input_tokens: int = 0  # about so many that count against the limit: what is read from the prompt cache does not
+    within_s: float = 0.0  # the longest wait for its turn
+    cost: float = 0.0  # in a model's retry budget: 0 for a request's first call
+    elsewhere: bool = False  # another model could be asked instead
+    stands_in: bool = False  # the model is not the one that was chosen
+    charge: str = ""  # whose failure it mends: that model's budget pays for it
+
+
+class Pass(Protocol):
+    """Leave for one call. `ended` exactly once, on every exit; `None`: it came to nothing by the caller's doing."""
+
+    @property
+    def waited_s(self) -> float: ...
+    def began(self, headers: Mapping[str, str], status: int = 200) -> None: ...  # the head of an answer came
+    def ended(self, outcome: Outcome | None, usage: Usage | None = None) -> None: ...
+
+
+class Gates(Protocol):
+    """Before each call: may it be made now? Breakers, rate limits, calls at once and the retry budget, by model."""
+
+    async def enter(self, want: Want, rules: Rulebook) -> Pass | Outcome:
+        """A pass, maybe after a wait; or why not: HELD_BACK or BREAKER_OPEN, with `retry_after_s` where known."""
+
+
+class Replies(Protocol):
+    """Answers that may be given again. Never raises; what cannot be reached is not there."""
+
+    async def get(self, key: bytes, tenant: str) -> KeptReply | None: ...  # fresh or stale: the caller looks
+    def put(self, key: bytes, kept: KeptReply, fingerprint: Fingerprint | None = None) -> None: ...
+    async def near(self, fingerprint: Fingerprint, tenant: str, threshold: float) -> KeptReply | None: ...
+
+
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What the classifier is asked: the text to judge, already cut to size, and whose it is."""
 
@@ -115,7 +158,7 @@ class Ledger(Protocol):
 
     def intend(self, row: LedgerRow) -> None: ...
     def settle(self, row: LedgerRow) -> None: ...
-    def note(self, record: Decided | Audit) -> None: ...
+    def note(self, record: Decided | Audit | Observed) -> None: ...
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,11 +5,18 @@ Rule: pure. The API itself keeps to a schema; what it cannot be asked for is loo
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from .policy import Output
+
+
+class Contract(Protocol):
+    """A compiled JSON Schema."""
+
+    def is_valid(self, instance: Any) -> bool: ...
+    def iter_errors(self, instance: Any) -> Any: ...
 
 
 class _Block(msgspec.Struct):
@@ -35,15 +42,26 @@ def format_of(output: Output) -> dict[str, Any] | None:
     return None
 
 
-def broken(output: Output, message: bytes) -> str | None:
+def broken(output: Output, message: bytes, contract: Contract | None = None) -> str | None:
     """What is wrong with an answer that should be JSON, in words; None when nothing is."""
     if output.type == "text":
         return None
     try:
         text = "".join(block.text or "" for block in _MESSAGE.decode(message).content if block.type == "text")
+    except (msgspec.DecodeError, RecursionError):
+        return "the answer is no JSON, which the task promises"
+    return flaw(output, text, contract)
+
+
+def flaw(output: Output, text: str, contract: Contract | None = None) -> str | None:
+    """What is wrong with a text that should be JSON. Names the place, never what stands there."""
+    try:
         answer = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return "the answer is no JSON, which the task promises"
     if output.type == "enum" and (not isinstance(answer, dict) or answer.get("answer") not in output.values):
         return "the answer is none of the task's values"
+    if contract is not None and not contract.is_valid(answer):
+        place = "/".join(str(step) for step in next(iter(contract.iter_errors(answer))).instance_path)
+        return f"the answer does not fit the task's schema{f' at {place}' if place else ''}"
     return None

@@ -217,6 +217,8 @@ def _expected(kind: inspect.Type) -> str:
         case inspect.LiteralType():
             return f"one of {listed(kind.values)}" if len(kind.values) > 1 else f"only {kind.values[0]}"
         case inspect.StrType(pattern=pattern) if pattern is not None:
+            if pattern.startswith("^[a-z]{2,3}"):
+                return "a language's code, such as de, fr or pt-BR"
             return "a name (a lower-case letter, then lower-case letters, digits, - and _, at most 64)"
         case inspect.BoolType():
             return "true or false"

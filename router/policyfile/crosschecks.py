@@ -5,7 +5,6 @@ Rule: each check is one small method that says what is wrong, where, and what is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import get_args
@@ -22,7 +21,6 @@ EFFORT_ORDER: tuple[str, ...] = get_args(EffortLevel)  # lowest first
 RETIRES_SOON = timedelta(days=30)
 RESERVED_TIERS = frozenset({"auto", "claude-auto"})
 GENERAL = "general"  # the one task of a policy that names none
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +67,6 @@ class _CrossCheck:
         self._tier_names()
         self._tasks_known()
         self._classifier()
-        self._canned()
         self._prices()
         self._order_of_tiers()
         self._unreached_tiers()
@@ -194,14 +191,6 @@ class _CrossCheck:
             self._error(path, f"the classifier must be able to answer without thinking; `{rules.model}` always thinks")
         if not model.structured_outputs:
             self._error(path, f"the classifier needs structured outputs; `{rules.model}` has none")
-
-    def _canned(self) -> None:
-        templates: list[tuple[tuple[str, ...], str | None]] = [(("fallbacks", "canned"), self._policy.fallbacks.canned)]
-        templates += [(("tasks", name, "canned"), task.canned) for name, task in self._policy.tasks.items()]
-        for path, template in templates:
-            for placeholder in _PLACEHOLDER.findall(template or ""):
-                if placeholder != "request_id":
-                    self._error(path, f"nothing fills in `{{{placeholder}}}`; a canned reply knows only {{request_id}}")
 
     def _prices(self) -> None:
         for name in self._catalogue.models:

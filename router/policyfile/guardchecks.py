@@ -126,14 +126,19 @@ def _is_safe(url: str) -> bool:
     return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL))
 
 
+FROM_ENVIRONMENT = ("alerts.webhook", "alerts.secret", "jobs.secret")
+
+
 def _stray_variables(sources: Sources, report: Report) -> None:
     """`${NAME}` outside of secrets and hosts is nothing special, which nobody would guess."""
     for name, (_, section) in sources.root.pairs.items():
-        if name in ("alerts", "tests"):
+        if name in ("alerts", "jobs", "tests"):
             continue
         for scalar in _scalars(section):
             if VARIABLE.search(scalar.text):
-                message = "environment variables are for secrets and hosts only (alerts.webhook, alerts.secret)"
+                message = (
+                    "environment variables are for secrets and hosts only (alerts.webhook, alerts.secret, jobs.secret)"
+                )
                 report.warn(sources.page, scalar.spot, f"{message}; this is taken as it is written")
 
 

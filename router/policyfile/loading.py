@@ -24,6 +24,7 @@ from .crosschecks import GENERAL, Sources, cross_check
 from .document import read
 from .environment import filled_in
 from .extending import extended
+from .failchecks import check_failing
 from .guardchecks import check_guards, check_use
 from .measurements import in_force, read_routes
 from .pricelist import read_prices
@@ -63,6 +64,7 @@ def load(
     check_rules(sources, report)
     check_guards(sources, environment, report)
     check_use(sources, used or {}, report)
+    contracts = check_failing(sources, report)
     prewarm = cachechecks.warming(sources, policy.parent, report)
     varying = cachechecks.varying(sources, report)
     evidence = {} if routes is None else in_force(routes, sources, report)
@@ -75,7 +77,9 @@ def load(
         + cachechecks.files(sources, policy.parent),
         warnings=report.warnings,
     )
-    return msgspec.structs.replace(rules, hash=_with(prewarm, rules.hash), prewarm=prewarm, varying=varying)
+    secret = filled_in(sources.policy.jobs.secret or "", environment or {})
+    filled = {"prewarm": prewarm, "varying": varying, "contracts": contracts, "jobs_secret": secret}
+    return msgspec.structs.replace(rules, hash=_with(prewarm, rules.hash), **filled)
 
 
 def _with(prewarm: dict[str, bytes], policy_hash: str) -> str:

@@ -18,6 +18,7 @@ class OutcomeKind(StrEnum):
     CUT_AT_MAX_TOKENS = "cut_at_max_tokens"
     CONTEXT_EXCEEDED = "context_exceeded"  # HTTP 200, model_context_window_exceeded
     EMPTY = "empty"
+    BROKEN_CONTRACT = "broken_contract"  # a whole answer that is not what its task promises
     RATE_LIMITED = "rate_limited"
     RAMP_LIMITED = "ramp_limited"
     SPEND_LIMITED = "spend_limited"
@@ -40,6 +41,8 @@ class OutcomeKind(StrEnum):
     NOT_FOUND = "not_found"
     TOO_LARGE = "too_large"
     CONFLICT = "conflict"
+    HELD_BACK = "held_back"  # ours: its turn at the model would come too late; nothing was sent
+    BREAKER_OPEN = "breaker_open"  # ours: the model is being left alone; nothing was sent
     CALLER_GONE = "caller_gone"
     DEADLINE = "deadline"  # ours: the caller's time was up
     DRAINING = "draining"  # ours: the service is shutting down
@@ -52,8 +55,11 @@ ANSWERS = frozenset(
         OutcomeKind.CUT_AT_MAX_TOKENS,
         OutcomeKind.CONTEXT_EXCEEDED,
         OutcomeKind.EMPTY,
+        OutcomeKind.BROKEN_CONTRACT,
     }
 )
+# No call was made: it costs nothing and counts as no attempt.
+UNSENT = frozenset({OutcomeKind.HELD_BACK, OutcomeKind.BREAKER_OPEN})
 
 
 class Billed(StrEnum):

@@ -30,6 +30,7 @@ class Caller(Noun, frozen=True, kw_only=True):
 
     tenant: str = "local"
     request_id: str = ""
+    job: bool = False  # what was put off is being answered now
 
 
 class Words(Noun, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,9 +42,12 @@ class Words(Noun, frozen=True, kw_only=True, omit_defaults=True):
     session: str | None = None
     workload: Workload = Workload.INTERACTIVE
     deadline_s: float | None = None
+    client_timeout_s: float | None = None  # for so long its SDK waits before it gives up
     max_cost_pico: int | None = None
     cache: str = "use"  # use | refresh | off
-    fallback: str = "auto"  # auto | same | off
+    fallback: str = "auto"  # auto | same | off | defer
+    buffered: bool = False  # a stream is held back until it is whole
+    webhook: str | None = None  # an address that is told when a request that was put off is answered
 
 
 class Facts(Noun, frozen=True, kw_only=True, omit_defaults=True):

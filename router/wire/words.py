@@ -23,6 +23,7 @@ from .json_gate import check_keys
 HEADER_PREFIX = "x-router-"
 BODY_PREFIX = "router."
 NAME_MAX = 256
+ADDRESS_MAX = 2048
 DEADLINE_S_MAX = 3600
 USD_MAX = 1_000_000
 _NUMBER_MAX = 64  # characters of a number
@@ -54,9 +55,18 @@ def words_of_headers(headers: Mapping[str, str]) -> Words:
             # A header has no types: what can only be a number is read as one.
             said[_SPELT[name]] = (_number(value) or value) if name == "deadline-s" else value
     words = _with(Words(), said, _field_of_header) if said else Words()
+    client_timeout_s = _timeout_s(headers.get("x-stainless-read-timeout"))
+    if client_timeout_s is not None:
+        words = msgspec.structs.replace(words, client_timeout_s=client_timeout_s)
     if words.session is None and (session := session_of_harness(headers)) is not None:
         words = msgspec.structs.replace(words, session=session)
     return words
+
+
+def _timeout_s(told: str | None) -> float | None:
+    """How long the client's SDK waits; what is no number is none of our business."""
+    number = None if told is None else _number(told)
+    return float(number) if number is not None and number > 0 else None
 
 
 def _with(words: Words, said: Mapping[str, object], field_of: Callable[[str], str]) -> Words:
@@ -124,6 +134,20 @@ def _max_cost_pico(value: object, field: str) -> int:
     raise wrong(field, f"expected US dollars as a number or a decimal text, more than 0 and at most {USD_MAX}")
 
 
+def _yes_or_no(value: object, field: str) -> bool:
+    """A header has no types: there it is a word."""
+    told = bytes(value).decode() if isinstance(value, msgspec.Raw) else value
+    if told in ("true", "false"):
+        return told == "true"
+    raise wrong(field, "expected true or false")
+
+
+def _address(value: object, field: str) -> str:
+    if isinstance(value, str) and value.startswith("https://") and len(value) <= ADDRESS_MAX and value.isascii():
+        return value
+    raise wrong(field, f"expected an address that begins with https://, of at most {ADDRESS_MAX} ASCII characters")
+
+
 _READERS: Mapping[str, Callable[[object, str], object]] = {
     "task": _name,
     "feature": _name,
@@ -133,7 +157,9 @@ _READERS: Mapping[str, Callable[[object, str], object]] = {
     "deadline_s": _deadline_s,
     "max_cost_usd": _max_cost_pico,
     "cache": _one_of(("use", "refresh", "off")),
-    "fallback": _one_of(("auto", "same", "off")),
+    "buffered": _yes_or_no,
+    "webhook": _address,
+    "fallback": _one_of(("auto", "same", "off", "defer")),
 }
 _SPELT = {name.replace("_", "-"): name for name in _READERS}
 
@@ -141,6 +167,11 @@ _SPELT = {name.replace("_", "-"): name for name in _READERS}
 def _unknown(name: str, prefix: str, known: Iterable[str]) -> RequestError:
     shown = safe(name)  # before it is compared: the name may be as long as a body
     close = difflib.get_close_matches(shown, list(known), n=1)
+    if shown in ("tier", "model"):
+        hint = "name a tier or a model in the field `model`"
+        return RequestError(
+            "router_bad_request", f"{prefix}{shown} is not a word of the router; {hint}", field=f"{prefix}{shown}"
+        )
     hint = f"did you mean {prefix}{close[0]}?" if close else f"known are: {', '.join(sorted(known))}"
     field = f"{prefix}{shown}"
     return RequestError("router_bad_request", f"{field} is not a word of the router; {hint}", field=field)

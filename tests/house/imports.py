@@ -18,6 +18,7 @@ EDGES = frozenset({"upstream", "memory", "ledger", "api", "standin"})
 EDGE_KNOWS = frozenset({"wire", "decide.policy", "ports"}) | NOUNS
 ANYTHING = frozenset({"*"})
 
+MACHINES = ("spend", "breaker", "crowd", "pace", "ratelimits", "retrying", "likeness", "replies")
 # A room, and what of ours it may import besides itself. A top-level module that is not named here is a part
 # of the story (pipeline, dispatch, relay and the steps they are made of).
 MAY_IMPORT: Mapping[str, frozenset[str]] = {
@@ -26,7 +27,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "ports": NOUNS | {"decide.policy"},
     "clock": frozenset(),
     "settings": frozenset({"errors"}),
-    "policyfile": EDGE_KNOWS | {"decide.rules", "decide.language"},  # it compiles the rules that decisions walk
+    # It compiles the rules that decisions walk, and holds what is promised against what is said.
+    "policyfile": EDGE_KNOWS | {"decide.rules", "decide.language", "decide.contract", "decide.fallback"},
     "telemetry": EDGE_KNOWS,
     "steering": EDGE_KNOWS | {"policyfile", "decide.rollout", "decide.alarm", "decide.spend"},
     "decide": PURE | NOUNS,
@@ -35,7 +37,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "app": ANYTHING,
     "cli": ANYTHING,
     "__main__": frozenset({"cli"}),
-    "memory": EDGE_KNOWS | {"decide.spend"},  # what it counts
+    # What it counts, and the machines that it drives: each is a pure step function over what is remembered.
+    "memory": EDGE_KNOWS | {f"decide.{one}" for one in MACHINES},
 } | dict.fromkeys(EDGES - {"api", "memory"}, EDGE_KNOWS)
 STORY_KNOWS = PURE | NOUNS | {"ports", "the story"}
 ONLY_THE_CLI = frozenset({"app", "cli", "__main__"})  # what nothing else imports
@@ -127,7 +130,7 @@ def _judge(module: Module, one: Import) -> Iterator[Complaint]:
         yield module.complaint(
             one.line,
             f"{room or 'router'} imports {one.target}",
-            "Rooms meet in app.py only: take a port (ports.py) or a noun (vocabulary.py) as an argument instead",
+            "Rooms meet in app/ only: take a port (ports.py) or a noun (vocabulary.py) as an argument instead",
         )
     if room in PURE and top in PURE_NEVER:
         yield module.complaint(

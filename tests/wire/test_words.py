@@ -25,6 +25,8 @@ ALL = {
     "max_cost_usd": "0.000000000001",
     "cache": "refresh",
     "fallback": "same",
+    "buffered": "true",
+    "webhook": "https://hooks.example.com/a",
 }
 READ = Words(
     task="chat",
@@ -36,6 +38,8 @@ READ = Words(
     max_cost_pico=1,
     cache="refresh",
     fallback="same",
+    buffered=True,
+    webhook="https://hooks.example.com/a",
 )
 
 
@@ -80,7 +84,13 @@ def test_the_body_s_words_win_over_the_headers_one_by_one() -> None:
         ("deadline", "did you mean router.deadline_s?"),
         ("Task", "did you mean router.task?"),
         ("tasks", "did you mean router.task?"),
-        ("zzz", "known are: cache, deadline_s, fallback, feature, max_cost_usd, session, task, user, workload"),
+        (
+            "zzz",
+            (
+                "known are: buffered, cache, deadline_s, fallback, feature, max_cost_usd, session, task, user, webhook,"
+                " workload"
+            ),
+        ),
     ],
 )
 def test_an_unknown_word_of_the_body_is_refused_with_the_nearest_right_one(name: str, hint: str) -> None:
@@ -103,6 +113,24 @@ def test_an_unknown_name_is_shown_short_and_harmless() -> None:
     assert "router.a?b??script?" + "x" * 52 == error.field
 
 
+@pytest.mark.parametrize("value", ["yes", "", 1, None, ["true"]])
+def test_a_stream_is_held_back_or_not(value: object) -> None:
+    assert of_body(json({"buffered": True})).buffered
+    assert not of_body(json({"buffered": False})).buffered
+    if value is not None:
+        assert refused(json({"buffered": value})).message == "router.buffered: expected true or false"
+
+
+@pytest.mark.parametrize("value", ["http://a.example", "ftp://a", "", 5, "https://" + "a" * 2048, "https://é"])
+def test_an_address_is_https(value: object) -> None:
+    assert refused(json({"webhook": value})).field == "router.webhook"
+
+
+@pytest.mark.parametrize(("told", "known"), [("37", 37.0), ("NOT_GIVEN", None), ("-1", None), ("0.5", 0.5), ("", None)])
+def test_the_client_s_own_timeout_is_read_where_it_is_one(told: str, known: float | None) -> None:
+    assert words_of_headers({"x-stainless-read-timeout": told}).client_timeout_s == known
+
+
 @pytest.mark.parametrize("name", ["task", "feature", "user", "session"])
 @pytest.mark.parametrize("value", ["", "a" * 257, "a\nb", "\x00", "\x7f", "\u2028", "\u202e", 5, True, ["a"], {}])
 def test_a_name_is_printable_and_at_most_256_characters(name: str, value: object) -> None:
@@ -116,7 +144,7 @@ def test_a_name_is_printable_and_at_most_256_characters(name: str, value: object
     [
         ("workload", "interactive, background, batch"),
         ("cache", "use, refresh, off"),
-        ("fallback", "auto, same, off"),
+        ("fallback", "auto, same, off, defer"),
     ],
 )
 def test_a_choice_is_one_of_its_values(name: str, values: str) -> None:

@@ -4,7 +4,8 @@
     tasks.py       tiers and tasks                  conditions.py  rules
     guarding.py    budgets, alerts, rollout         trials.py      the tests that a policy carries
     measured.py    routes.yaml                      catalogue.py   models.yaml and prices.yaml
-    caching.py     the prompt cache
+    caching.py     the prompt cache                 failing.py     fallbacks, retries, breaker, pacing
+    replying.py    answers kept, requests put off
     rulebook.py    all of it, checked, with every default filled in
 
 Rule: records only. A field's `description` and `examples` are its documentation.
@@ -13,16 +14,20 @@ Rule: records only. A field's `description` and `examples` are its documentation
 from .caching import CacheRules, Prewarm
 from .catalogue import Catalogue, Model, Price, PriceBook, Rates, ThinkingRules
 from .conditions import Range, Rule, When
+from .failing import Action, Breaker, Fallbacks, Pacing, Reactions, RetryBudget
 from .guarding import Alerts, Budget, Guardrails, Rollout
-from .language import ClassifierRules, Fallbacks, Limits, Policy, Routes, Sticky
+from .language import ClassifierRules, Limits, Policy, Routes, Sticky
 from .measured import Measured, RouteFile
 from .part import EffortLevel, Part
+from .replying import Jobs, Keep, Replies, Similar
 from .rulebook import Rulebook
 from .tasks import Default, Output, Task, Tier
 from .trials import Expected, Given, Said, Trial
 
 __all__ = [
+    "Action",
     "Alerts",
+    "Breaker",
     "Budget",
     "CacheRules",
     "Catalogue",
@@ -33,10 +38,13 @@ __all__ = [
     "Fallbacks",
     "Given",
     "Guardrails",
+    "Jobs",
+    "Keep",
     "Limits",
     "Measured",
     "Model",
     "Output",
+    "Pacing",
     "Part",
     "Policy",
     "Prewarm",
@@ -44,12 +52,16 @@ __all__ = [
     "PriceBook",
     "Range",
     "Rates",
+    "Reactions",
+    "Replies",
+    "RetryBudget",
     "Rollout",
     "RouteFile",
     "Routes",
     "Rule",
     "Rulebook",
     "Said",
+    "Similar",
     "Sticky",
     "Task",
     "ThinkingRules",

@@ -1,8 +1,8 @@
 """The policy language as frozen records: what policyfile/ reads from YAML and every decision takes.
 
 Rule: shape, defaults and per-field bounds only; checks across fields live in policyfile/. The parts that
-need room of their own: tasks.py (tiers and tasks), conditions.py (rules), caching.py (cache), guarding.py
-(budgets, alerts, rollout), trials.py (tests).
+need room of their own: tasks.py (tiers and tasks), conditions.py (rules), caching.py (cache), failing.py (fallbacks,
+retries, breaker, pacing), replying.py (replies, jobs), guarding.py (budgets, alerts, rollout), trials.py (tests).
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from msgspec import Meta
 
 from .caching import CacheRules
 from .conditions import Rule
+from .failing import Breaker, Fallbacks, Pacing, RetryBudget
 from .guarding import Alerts, Budget, Rollout
 from .part import DifficultyName, Name, Part, Positive, Share, Tokens, WorkloadName
+from .replying import Jobs, Replies
 from .tasks import Default, Task, Tier
 from .trials import Trial
 
@@ -101,41 +103,6 @@ class Routes(Part, frozen=True, kw_only=True):
     ] = "difficulty"
 
 
-class Fallbacks(Part, frozen=True, kw_only=True):
-    attempts: Annotated[int, Meta(ge=1, le=6, description="Calls for one answer, over all tiers.", examples=[4])] = 3
-    backoff_ms: Annotated[
-        int, Meta(ge=1, le=10_000, description="Full jitter's base after a server error.", examples=[100])
-    ] = 50
-    throttle_backoff_ms: Annotated[
-        int,
-        Meta(ge=1, le=60_000, description="Full jitter's base after a rate limit without retry-after.", examples=[500]),
-    ] = 1000
-    backoff_max_ms: Annotated[int, Meta(ge=1, le=60_000, description="The longest backoff.", examples=[4000])] = 8000
-    wait_max_s: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=60,
-            description="A longer retry-after is not waited for: the next tier is asked.",
-            examples=[1.5],
-        ),
-    ] = 2.0
-    ceiling: Annotated[
-        Name | None,
-        Meta(
-            description="The highest tier that a fallback may climb to; null is the highest there is.",
-            examples=["sonnet"],
-        ),
-    ] = None
-    canned: Annotated[
-        str | None,
-        Meta(
-            description="The last resort on /complete. {request_id} is filled in. null is an honest error.",
-            examples=["We could not answer just now. (Reference {request_id})"],
-        ),
-    ] = None
-
-
 class Sticky(Part, frozen=True, kw_only=True):
     enabled: Annotated[
         bool, Meta(description="Keep a conversation on its model, unless a move is needed or pays.", examples=[False])
@@ -164,7 +131,17 @@ class Limits(Part, frozen=True, kw_only=True):
             examples=[{"interactive": 30}],
         ),
     ] = {}
-    first_byte_s: Annotated[Positive, Meta(description="For a model to begin to answer.", examples=[20])] = 60.0
+    first_byte_s: Annotated[Positive, Meta(description="For a model to begin to answer.", examples=[20])] = 30.0
+    whole_tokens: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=21_333,
+            description="An answer of up to so many max_tokens is asked for whole; a longer one is streamed to us and"
+            " put together, so that a model which falls silent is noticed. 0: all are streamed.",
+            examples=[2048],
+        ),
+    ] = 1024
     idle_timeout_s: Annotated[
         Positive, Meta(description="Silence in a stream, pings included, before it is cut.", examples=[30])
     ] = 45.0
@@ -201,6 +178,11 @@ class Policy(Part, frozen=True, kw_only=True):
     sticky: Annotated[Sticky, Meta(description="Conversations stay on their model.")] = Sticky()
     cache: Annotated[CacheRules, Meta(description="Marks for the API's prompt cache.")] = CacheRules()
     fallbacks: Annotated[Fallbacks, Meta(description="What happens when a call fails.")] = Fallbacks()
+    retries: Annotated[RetryBudget, Meta(description="How many further calls failures may cost.")] = RetryBudget()
+    breaker: Annotated[Breaker, Meta(description="When a failing model is left alone for a while.")] = Breaker()
+    pacing: Annotated[Pacing, Meta(description="How calls are held back before the API refuses them.")] = Pacing()
+    replies: Annotated[Replies, Meta(description="Answers that are given again.")] = Replies()
+    jobs: Annotated[Jobs, Meta(description="Requests that are put off and answered later.")] = Jobs()
     budgets: Annotated[
         dict[Name, Budget], Meta(description="How much may be spent, by whom, and what happens then.")
     ] = {}

@@ -35,8 +35,10 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     difficulty: dict[str, str]  # complete: simple, complex, edge_case -> tier
     routes: dict[str, dict[str, Measured]] = {}  # by task, then by tier: only evidence for the models in force
     webhook: tuple[str, str] | None = None  # where alerts go and what signs them, the environment filled in
+    jobs_secret: str = ""  # signs what is told of a job, the environment filled in
     prewarm: dict[str, bytes] = {}  # by name: the body that warms it
     varying: Any = None  # lines of a system text that are moved behind the rest, compiled; None: none are
+    contracts: dict[str, Any] = {}  # by task: its JSON Schema, compiled
     matchers: tuple[Any, ...] = ()  # the rules, compiled: decide/rules.py makes and reads them
     source: str = ""  # the file, for messages
     files: tuple[str, ...] = ()  # all that it was made from

@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from .failing import ON_EXAMPLE, Language, Reactions
 from .part import DifficultyName, EffortLevel, Name, Part, Positive, ThinkingMode, Tokens
+from .replying import Keep
 
 
 class Tier(Part, frozen=True, kw_only=True):
@@ -97,6 +99,32 @@ class Task(Part, frozen=True, kw_only=True):
             examples=["We are away for a moment. ({request_id})"],
         ),
     ] = None
+    canned_in: Annotated[
+        dict[Language, str],
+        Meta(description="The same in other languages.", examples=[{"fr": "Un instant, s'il vous plaît."}]),
+    ] = {}
+    on: Annotated[
+        Reactions,
+        Meta(description="What is done about an outcome, for this task: before `fallbacks.on`.", examples=ON_EXAMPLE),
+    ] = {}
+    buffered: Annotated[bool | None, Meta(description="Like `fallbacks.buffered`, for this task.", examples=[True])] = (
+        None
+    )
+    continuations: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10,
+            description="How often an answer that is cut off at max_tokens is continued and joined; streams are then"
+            " held back until they are whole.",
+            examples=[2],
+        ),
+    ] = 0
+    keep: Annotated[Keep | None, Meta(description="How long its answers are kept, instead of `replies`.")] = None
+    personal: Annotated[
+        bool, Meta(description="Its requests are about somebody: no answer is kept, and none is shared.",
+                   examples=[True])
+    ] = False  # fmt: skip
 
 
 class Default(Part, frozen=True, kw_only=True):
