@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from router.decide.choosing import NOBODY, Known, answers_itself, choose, wants_verdict
-from router.decide.fallback import ladder
+from router.decide.ladder import ladder
 from router.decide.policy import Rule, Rulebook
 from router.vocabulary import Difficulty, Facts, Verdict, Words
 
