@@ -6,7 +6,7 @@ held for requests under way, and its own worst case come to no more than the bud
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -52,6 +52,12 @@ def accounts(rules: Rulebook, tenant: str, words: Words, at_ms: int) -> tuple[Ac
         if (not budget.feature or (words.feature or "") in budget.feature)
         and (not budget.tenant or tenant in budget.tenant)
     )
+
+
+def limits_pico(pots: Sequence[Account], rules: Rulebook) -> tuple[int | None, ...]:
+    """How much may be in each; None where a budget only warns."""
+    budgets = (rules.policy.budgets[pot.budget] for pot in pots)
+    return tuple(None if budget.then == "warn" else _pico(budget) for budget in budgets)
 
 
 def window_start_ms(budget: Budget, at_ms: int) -> int:

@@ -13,15 +13,20 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ..vocabulary import Audit, Decided, LedgerRow
+from ..vocabulary import Audit, Decided, LedgerRow, Observed
 
-Note = Decided | Audit
-Record = LedgerRow | Decided | Audit
+Note = Decided | Audit | Observed
+Record = LedgerRow | Decided | Audit | Observed
 Kept = TypeVar("Kept", bound=Record)
 
 MARK = b"\xff\xfeTW"
 BEGINNING = MARK[:3]  # of every mark
-MARKS: dict[type[Any], bytes] = {LedgerRow: MARK, Decided: b"\xff\xfeTD", Audit: b"\xff\xfeTA"}
+MARKS: dict[type[Any], bytes] = {
+    LedgerRow: MARK,
+    Decided: b"\xff\xfeTD",
+    Audit: b"\xff\xfeTA",
+    Observed: b"\xff\xfeTO",
+}
 INTENT = "intent"  # LedgerRow.billed of an attempt that has not ended
 INTEGER_MAX = 2**63 - 1  # SQLite's, and Postgres's bigint
 PAYLOAD_MAX_BYTES = 64 * 1024
@@ -126,6 +131,8 @@ def _short(record: Any) -> Any:
         case Audit(diff=diff, detail=detail):
             kept = PAYLOAD_MAX_BYTES // 16
             return msgspec.structs.replace(record, diff=diff[:kept], detail=detail[:kept])
+        case Observed(request_id=request_id, task=task):
+            return msgspec.structs.replace(record, request_id=request_id[:TEXT_MAX_CHARS], task=task[:TEXT_MAX_CHARS])
 
 
 def _record(data: bytes, at: int) -> tuple[Record | None, int]:

@@ -16,7 +16,7 @@ import apsw
 import msgspec
 
 from ..errors import StartError
-from ..vocabulary import Audit, Decided, LedgerRow
+from ..vocabulary import Audit, Decided, LedgerRow, Observed
 from .records import INTENT, Note, storable
 from .store import StoreFailed
 
@@ -68,6 +68,11 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE attempts ADD COLUMN cache_lost_tokens INTEGER NOT NULL DEFAULT 0;
     UPDATE attempts SET plain_pico = cost_pico;
     """,
+    """
+    CREATE TABLE observed (
+        at_ms INTEGER, request_id TEXT, data BLOB, PRIMARY KEY (at_ms, request_id)
+    ) WITHOUT ROWID;
+    """,
 )
 AUDIT_COLUMNS = Audit.__struct_fields__
 
@@ -77,6 +82,7 @@ _PUT = (
     f"ON CONFLICT (attempt_id) DO UPDATE SET {_CHANGED} WHERE excluded.billed <> '{INTENT}'"
 )
 _DECIDE = "INSERT OR IGNORE INTO decisions (at_ms, request_id, data) VALUES (?, ?, ?)"
+_OBSERVE = "INSERT OR IGNORE INTO observed (at_ms, request_id, data) VALUES (?, ?, ?)"
 _AUDIT = f"INSERT OR IGNORE INTO audit VALUES ({', '.join('?' * len(AUDIT_COLUMNS))})"  # noqa: S608  as above
 _encode = msgspec.msgpack.Encoder().encode
 _END_INTENTS = "UPDATE attempts SET billed = 'unknown', outcome = 'unknown', cost_pico = worst_pico, cost_note = ?"
@@ -119,7 +125,8 @@ class SqliteStore:
     def put(self, rows: Collection[LedgerRow], notes: Collection[Note] = ()) -> None:
         decided = [(note.at_ms, note.request_id, _encode(note)) for note in notes if isinstance(note, Decided)]
         changed = [msgspec.structs.astuple(note) for note in notes if isinstance(note, Audit)]
-        noted: list[Work] = [(_DECIDE, decided), (_AUDIT, changed)]
+        seen = [(note.at_ms, note.request_id, _encode(note)) for note in notes if isinstance(note, Observed)]
+        noted: list[Work] = [(_DECIDE, decided), (_AUDIT, changed), (_OBSERVE, seen)]
         try:
             self._commit([(_PUT, [msgspec.structs.astuple(row) for row in rows]), *noted])
         except OverflowError:  # a figure that no database takes; rare enough to look at every row

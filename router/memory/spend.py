@@ -46,6 +46,20 @@ class MemorySpend:
             pot.held_pico += pico
         return Hold(pots, pico)
 
+    def grow(self, hold: object, pico: int, limits: Sequence[int | None]) -> bool:
+        """So much is held from now on, unless it would pass the limit of one of its pots."""
+        assert isinstance(hold, Hold), "made by hold()"
+        more = pico - hold.pico
+        if more <= 0:
+            return True
+        pairs = zip(hold.pots, limits, strict=True)
+        if any(limit is not None and pot.spent_pico + pot.held_pico + more > limit for pot, limit in pairs):
+            return False
+        for pot in hold.pots:
+            pot.held_pico += more
+        hold.pico = pico
+        return True
+
     def settle(self, hold: object, pico: int) -> None:
         """What was held goes, what was spent comes. Once."""
         assert isinstance(hold, Hold), "made by hold()"
