@@ -39,7 +39,7 @@ _TOKEN_SUMS = ", ".join(f"sum(min({name}, 1000000000000))" for name in TOKENS)
 _GROUPED = """
     SELECT {key}, billed, count(*), sum(cost_note <> ''), {tokens},
         sum(cost_pico >> 32), sum(cost_pico & 4294967295), sum(worst_pico >> 32), sum(worst_pico & 4294967295)
-    FROM attempts WHERE at_ms >= ? GROUP BY 1, 2
+    FROM attempts WHERE at_ms >= ? AND role NOT IN ('cache', 'stale', 'canned', 'shared') GROUP BY 1, 2
 """
 
 

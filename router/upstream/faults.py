@@ -153,7 +153,9 @@ def outcome_of_exception(error: BaseException, sent: bool) -> Outcome:
     for fault in FAULTS:
         if any(isinstance(link, fault.error) for link in links):
             row = _LOST if sent and fault.row is _NOT_SENT else fault.row
-            return Outcome(kind=row.kind, billed=row.billed, detail=fault.detail)
+            # What is wrong with a certificate or a name stays wrong.
+            again = False if fault.error is aiohttp.ClientSSLError else None
+            return Outcome(kind=row.kind, billed=row.billed, detail=fault.detail, should_retry=again)
     return Outcome(kind=_LOST.kind, billed=_LOST.billed, detail=f"{type(links[-1]).__name__} on the way to the API")
 
 

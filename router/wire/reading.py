@@ -58,6 +58,7 @@ class Reading:
 
     def __init__(self) -> None:
         self.started = False
+        self.begun = False
         self.content_seen = False
         self.complete = False
         self.error_seen = False
@@ -126,6 +127,7 @@ class Reading:
         self._diagnosis = diagnosis(message.diagnostics)
 
     def _block_start(self, event: _Event) -> None:
+        self.begun = True
         block = event.content_block
         if self._open is not None or event.index != self._blocks or block is None:
             raise WireError("a content block out of order")
