@@ -12,10 +12,10 @@ from typing import Protocol
 import msgspec
 
 from .decide.budget import afford
-from .decide.fallback import Rung, ladder
+from .decide.ladder import Rung, ladder
 from .decide.price import worst_pico
 from .decide.shape import fits
-from .decide.spend import Account, Allowance, Standing, accounts, allowance
+from .decide.spend import Account, Allowance, Standing, accounts, allowance, limits_pico
 from .errors import RequestError
 from .story import Story
 
@@ -25,6 +25,7 @@ class Purse(Protocol):
 
     def standings(self, accounts: Sequence[Account]) -> tuple[Standing, ...]: ...
     def hold(self, accounts: Sequence[Account], pico: int) -> object: ...
+    def grow(self, hold: object, pico: int, limits: Sequence[int | None]) -> bool: ...
     def settle(self, hold: object, pico: int) -> None: ...
 
 
@@ -45,7 +46,7 @@ class Affording:
         worst = worst_by_tier(story)
         if limit_pico is not None:
             choice = afford(story.chosen, limit_pico, worst, story.rules)
-            story = msgspec.structs.replace(story, choice=choice)
+            story = msgspec.structs.replace(story, choice=choice, saved=choice.tier != story.chosen.tier)
         if not pots:
             return story, self._ladder(story)
         allowed = allowance(self._purse.standings(pots), worst, story.chosen.tier, story.rules)
@@ -54,16 +55,27 @@ class Affording:
         rungs = tuple(rung for rung in self._ladder(story) if _is_below(rung, allowed.cap_tier, story))
         return story, rungs
 
-    def hold(self, story: Story, rungs: tuple[Rung, ...]) -> Story:
-        """Holds the dearest of what may be asked."""
+    def hold(self, story: Story, first: Rung) -> Story:
+        """Holds what the first attempt may cost; what more a fallback may cost is held before it is sent."""
         if not story.pots:
             return story
-        tokens = _tokens(story)
-        worst = max(
-            worst_pico(story.ask.facts, rung.model, tokens, story.rules, story.started_ms, story.may_write_1h)
-            for rung in rungs
-        )
+        worst = _worst(story, first.model, _tokens(story)) + story.verdict_pico
         return msgspec.structs.replace(story, hold=self._purse.hold(story.pots, worst))
+
+    def more(self, story: Story, pico: int) -> str | None:
+        """Another attempt, with which the request may have cost so much: why it may not be made, or None.
+
+        What it may come to is held from now on.
+        """
+        limit_pico = story.ask.words.max_cost_pico
+        if limit_pico is not None and pico > limit_pico:
+            return "another attempt could pass max_cost_usd"
+        if story.hold is None:
+            return None
+        limits = limits_pico(story.pots, story.rules)
+        if self._purse.grow(story.hold, pico + story.verdict_pico, limits):
+            return None
+        return "another attempt could pass a budget"
 
     def settle(self, story: Story, spent_pico: int) -> None:
         if story.hold is not None:
@@ -95,10 +107,7 @@ def worst_by_tier(story: Story) -> Mapping[str, int]:
         others = {name: rules.ids[part.model] for name, part in rules.policy.tiers.items()}
         models |= {name: model for name, model in others.items() if fits(facts, model, rules) is None}
         models |= {chosen.tier or "": chosen.model}
-    return {
-        name: worst_pico(facts, model, tokens, rules, story.started_ms, story.may_write_1h)
-        for name, model in models.items()
-    }
+    return {name: _worst(story, model, tokens) + story.verdict_pico for name, model in models.items()}
 
 
 def _worst(story: Story, model: str, tokens: int) -> int:
@@ -122,7 +131,7 @@ def _within(story: Story, pots: tuple[Account, ...], allowed: Allowance) -> Stor
         return story
     model = story.rules.ids[story.rules.policy.tiers[cap].model]
     choice = msgspec.structs.replace(chosen, tier=cap, model=model, reason=f"{chosen.reason}; {allowed.reason}")
-    return msgspec.structs.replace(story, choice=choice)
+    return msgspec.structs.replace(story, choice=choice, saved=True)
 
 
 def _is_below(rung: Rung, cap: str | None, story: Story) -> bool:

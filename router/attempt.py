@@ -13,8 +13,9 @@ import msgspec
 from .caching import Watch
 from .decide.policy import PriceBook
 from .decide.price import cost, written_pico
-from .ports import Answer, Call, Clock, Ledger, Upstream
+from .ports import Answer, Call, Clock, Ledger, Pass, Upstream
 from .vocabulary import Billed, Cost, LedgerRow, Outcome, OutcomeKind, Reply, Usage
+from .wire.joining import frames_of
 
 # A careful figure for output that was seen but not yet counted by the API (docs/money.md).
 BYTES_PER_TOKEN = 2.5
@@ -27,7 +28,14 @@ GONE = Outcome(kind=OutcomeKind.CALLER_GONE, billed=Billed.UNKNOWN, detail="the 
 class Running:
     """An attempt under way. `settle` may be called from every exit; the first call counts."""
 
-    def __init__(self, row: LedgerRow, book: PriceBook, ledger: Ledger, clock: Clock, watch: Watch | None) -> None:
+    def __init__(
+        self,
+        row: LedgerRow,
+        book: PriceBook,
+        books: tuple[Ledger, Clock],
+        watch: Watch | None = None,
+        passed: Pass | None = None,
+    ) -> None:
         self.row = row
         self.answer: Answer | None = None
         self.outcome: Outcome | None = None
@@ -36,12 +44,28 @@ class Running:
         self.held: list[bytes] = []  # events that came before the answer was committed to
         self.frames: AsyncIterator[bytes] | None = None  # where the stream goes on after `held`
         self.whole: bytes = b""  # the answer's body, for callers who want it whole
-        self.started_s = clock.monotonic()
-        self.first_byte_s: float | None = None
+        self.broken: str | None = None  # what is wrong with an answer that its task promises to be otherwise
+        self.hurried = False  # it had less time to begin than the policy gives
+        self.continues = False  # another attempt's answer
         self._book = book
-        self._ledger = ledger
-        self._clock = clock
+        self._ledger, self._clock = books
         self._watch = watch
+        self._passed = passed
+        self.started_s = self._clock.monotonic()
+        self.first_byte_s: float | None = None
+
+    @property
+    def waited_s(self) -> float:
+        """For its turn at the model."""
+        return 0.0 if self._passed is None else self._passed.waited_s
+
+    def go_on_with(self, more: Running, whole: bytes) -> None:
+        """The answer is longer now, and ends as the call ended that went on with it."""
+        self.whole = whole
+        self.outcome = more.outcome
+        if self.reply is not None and more.reply is not None:
+            self.reply = msgspec.structs.replace(self.reply, usage=_summed(self.reply.usage, more.reply.usage))
+        self.held = frames_of(whole) if self.held else []
 
     def saw_first_byte(self) -> None:
         if self.first_byte_s is None:
@@ -62,6 +86,11 @@ class Running:
         if reply is not None:
             self.row = self._cached_row(reply)
         self._ledger.settle(self.row)
+        if self._passed is not None:
+            # What one caller's haste cut off says nothing of the model.
+            own = self.hurried and self.outcome.kind is OutcomeKind.TIMED_OUT
+            told = msgspec.structs.replace(self.outcome, kind=OutcomeKind.DEADLINE) if own else self.outcome
+            self._passed.ended(told, None if reply is None else reply.usage)
 
     def _reply(self) -> Reply | None:
         answer = self.answer
@@ -93,7 +122,10 @@ class Running:
         model = reply.model if reply.model in self._book.by_model else self.row.model
         priced = cost(reply.usage, model, self._book, self.row.at_ms)
         if billed is Billed.ESTIMATED:
-            return msgspec.structs.replace(priced, exact=False, note="cut short: output counted from what was seen")
+            # More than the worst case it cannot be: bytes are a guess, max_tokens is not.
+            pico = min(priced.pico, self.row.worst_pico) if self.row.worst_pico else priced.pico
+            note = "cut short: output counted from what was seen"
+            return msgspec.structs.replace(priced, pico=pico, exact=False, note=note)
         return priced
 
     def _ended_row(self, outcome: Outcome, reply: Reply | None) -> LedgerRow:
@@ -136,6 +168,11 @@ class Running:
         return msgspec.structs.replace(self.row, plain_pico=plain, cache_write_pico=written, **told)
 
 
+def _summed(one: Usage, other: Usage) -> Usage:
+    counted = {name: value for name, value in msgspec.structs.asdict(one).items() if isinstance(value, int)}
+    return msgspec.structs.replace(one, **{name: value + getattr(other, name) for name, value in counted.items()})
+
+
 class Attempts:
     """Makes single attempts. It never tries twice: that is decided elsewhere."""
 
@@ -145,14 +182,21 @@ class Attempts:
         self._clock = clock
 
     async def send(
-        self, call: Call, row: LedgerRow, book: PriceBook, begun: list[Running], watch: Watch | None = None
+        self,
+        call: Call,
+        row: LedgerRow,
+        book: PriceBook,
+        begun: list[Running],
+        watch: Watch | None = None,
+        passed: Pass | None = None,
     ) -> Running:
         """Intent, then the call. A whole answer and a failure come back settled; a stream runs on.
 
         What was begun is in `begun` at once: when this is cancelled, it is all that the caller of it has.
         """
-        self._ledger.intend(row)
-        running = Running(row, book, self._ledger, self._clock, watch)
+        running = Running(row, book, (self._ledger, self._clock), watch, passed)
+        running.hurried = call.hurried
+        self._intend(row, passed)
         if watch is not None:
             watch.sent()
         begun.append(running)
@@ -161,6 +205,8 @@ class Attempts:
         finally:
             if running.answer is None:  # cancelled: the caller left, or the service is stopping
                 running.settle(GONE)
+        if passed is not None and (answer.status or answer.headers):
+            passed.began(answer.headers, answer.status)
         if watch is not None and answer.status == 200:
             watch.began()
         if answer.reading is None:
@@ -168,3 +214,11 @@ class Attempts:
             running.whole = answer.body
             running.settle(answer.outcome or Outcome(kind=OutcomeKind.ANSWERED, status=answer.status))
         return running
+
+    def _intend(self, row: LedgerRow, passed: Pass | None) -> None:
+        try:
+            self._ledger.intend(row)
+        except BaseException:
+            if passed is not None:
+                passed.ended(None)
+            raise

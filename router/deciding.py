@@ -33,7 +33,7 @@ def decided(story: Story, dressed: Dressed | None) -> Decided:
         policy_hash=story.rules.hash,
         candidate=story.candidate,
         facts=ask.facts,
-        words=ask.words,
+        words=msgspec.structs.replace(ask.words, webhook=None),  # an address may carry a secret
         headers=_headers(story),
         texts=story.texts,
         verdict=story.verdict,

@@ -1,28 +1,27 @@
 """Walks the ladder: asks decide/fallback.py what to do, does it, and tells it what happened.
 
-Rule: trunk. No decision lives here; the loop is the whole of it.
+Rule: trunk. No decision lives here; the loop is the whole of it. How one call is made: sending.py.
 """
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 
-from .attempt import GONE, Attempts, Running
+from .affording import Affording
+from .attempt import Running
 from .caching import Caches
-from .decide.fallback import Rung, Send, Serve, Stop, Tried, next_move
-from .decide.price import worst_pico
-from .dress import body, dress, max_tokens, streams_upstream
-from .errors import Broken, WireError
-from .ports import Answer, Call, Clock
+from .continuing import Continuing
+from .decide.fallback import Send, Spell, Stop, Terms, Tried, give_up, next_move, patience_s
+from .decide.ladder import Rung
+from .dress import dress
+from .ports import Clock, Gates, Pass, Want
+from .sending import Sending, input_tokens, judged, worst
+from .sharing import SharedStream
 from .story import Story
-from .vocabulary import Billed, Dressed, Outcome, OutcomeKind
-from .wire.assemble import Assembler
-from .wire.reply import outcome_kind
+from .vocabulary import UNSENT, Dressed, Outcome, Workload
 
-# How long a stream's head may be held back in the hope of its first content: the next event lets it go.
-HOLD_S = 1.0
+# Of the time that is left: the longest that a request waits for its turn at one model, whatever the policy allows.
+SHARE_TO_WAIT = 0.25
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,137 +29,114 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
     attempts: tuple[Running, ...]
     stop: Stop | None = None
+    served: int = -1  # which attempt answered
+    serves: int | None = None  # which one's answer may still be served, where the walk stopped
+    shut: Outcome | None = None  # why a gate was shut, where that came last
+    shared: SharedStream | None = None  # the answer, while it runs and others may read it too
+    host: Running | None = None  # another request's attempt that answers this one too
 
     @property
     def last(self) -> Running | None:
-        return self.attempts[-1] if self.attempts else None
+        return self.attempts[self.served] if self.attempts else self.host
 
     @property
     def answered(self) -> Running:
         """The attempt that answered; only where `stop` is None."""
         assert self.stop is None, "the walk ended with an answer"
-        return self.attempts[-1]
+        return self.attempts[self.served] if self.host is None else self.host
 
 
 class Dispatch:
     """Makes the moves. One per process; it holds no state of any request."""
 
-    def __init__(self, *, attempts: Attempts, caches: Caches, clock: Clock) -> None:
-        self._attempts = attempts
+    def __init__(self, *, sending: Sending, gates: Gates, affording: Affording, caches: Caches, clock: Clock) -> None:
+        self._sending = sending
+        self._affording = affording
+        self._continuing = Continuing(sending=sending, gates=gates, affording=affording, clock=clock)
+        self._gates = gates
         self._caches = caches
         self._clock = clock
 
     async def walk(self, story: Story, rungs: tuple[Rung, ...], first: Dressed, made: list[Running]) -> Ended:
         """From the first rung to an answer, or to the reason why there is none. `made` grows on the way."""
         tried: tuple[Tried, ...] = ()
-        rules, clock = story.rules.policy.fallbacks, self._clock
+        terms, clock = terms_of(story), self._clock
         while True:
-            left_s = story.left_s(clock.monotonic())
-            move = next_move(tried, len(rungs), rules, left_s, story.whole_s, clock.dice())
-            if isinstance(move, Serve):
-                return Ended(attempts=tuple(made))
-            if isinstance(move, Stop):
-                return Ended(attempts=tuple(made), stop=move)
-            if self._would_overspend(story, rungs, move, made):
-                return Ended(attempts=tuple(made), stop=Stop("another attempt could pass max_cost_usd", True))
+            spell = Spell(story.left_s(clock.monotonic()), story.whole_s)
+            move = next_move(tried, rungs, terms, spell, clock.dice())
+            if not isinstance(move, Send):
+                return _ended(move if isinstance(move, Stop) else move.attempt, made, tried)
+            dear = self._too_dear(story, rungs, move, made)
+            if dear is not None:
+                end = give_up(tried, terms, dear)
+                return _ended(end if isinstance(end, Stop) else end.attempt, made, tried)
             if move.wait_s > 0:
                 await clock.sleep(move.wait_s)
             dressed = first if move.rung == 0 else dress(story, rungs[move.rung])
             if await self._caches.herds.wait(story, dressed, story.left_s(clock.monotonic())):
                 dressed = dress(story, rungs[move.rung])  # what it waited for is warm now
-            running = await self._attempt(story, dressed, made)
-            ended = running.outcome or Outcome(kind=OutcomeKind.ANSWERED)
-            tried = (*tried, Tried(rung=move.rung, outcome=ended))
+            elsewhere = len({step.rung for step in tried} | {move.rung}) < len(rungs)
+            passed = await self._enter(story, dressed, (move.cost, elsewhere), made)
+            if isinstance(passed, Outcome):
+                tried = (*tried, Tried(move.rung, passed))
+                continue
+            patience = patience_s(tried, rungs, terms, Spell(story.left_s(clock.monotonic()), story.whole_s))
+            running = await self._sending.attempt(story, dressed, (passed, patience), made)
+            if story.task.continuations:
+                await self._continuing.finish(story, dressed, running, made)
+            tried = (*tried, Tried(move.rung, judged(story, running)))
 
-    def _would_overspend(self, story: Story, rungs: tuple[Rung, ...], move: Send, made: list[Running]) -> bool:
-        """Attempts that may have been billed count against the caller's own limit."""
-        limit = story.ask.words.max_cost_pico
-        if limit is None or not made:
-            return False
-        dressed = dress(story, rungs[move.rung])
-        spent = sum(running.cost.pico for running in made)
-        return spent + self._worst(story, dressed) > limit
-
-    def _worst(self, story: Story, dressed: Dressed) -> int:
-        tokens = max_tokens(story, dressed)
-        return worst_pico(story.ask.facts, dressed.model, tokens, story.rules, story.started_ms, story.may_write_1h)
-
-    async def _attempt(self, story: Story, dressed: Dressed, made: list[Running]) -> Running:
-        row = story.row(
-            attempt_id=self._clock.new_id("att"),
-            number=len(made) + 1,
-            model=dressed.model,
-            tier=dressed.tier,
-            at_ms=self._clock.now_ms(),
-        )
-        row = msgspec.structs.replace(row, worst_pico=self._worst(story, dressed))
-        again = any(running.row.model == dressed.model for running in made)
-        watch = self._caches.watch(story, dressed, again=again)
-        running = await self._attempts.send(self._call(story, dressed), row, story.rules.prices, made, watch)
-        answer = running.answer
-        if running.outcome is not None or answer is None:
-            return running
-        try:
-            if story.ask.facts.stream:
-                await self._hold(story, running, answer)
-            else:
-                await self._assemble(story, running, answer)
-        except Broken as broken:
-            running.settle(broken.outcome)
-            await answer.close()
-        except asyncio.CancelledError:
-            running.settle(GONE)
-            await asyncio.shield(asyncio.ensure_future(answer.close()))
-            raise
-        return running
-
-    def _call(self, story: Story, dressed: Dressed) -> Call:
-        limits = story.rules.policy.limits
+    async def _enter(
+        self, story: Story, dressed: Dressed, terms: tuple[float, bool], made: list[Running]
+    ) -> Pass | Outcome:
+        """Its turn at the model. `terms` are what the call costs in the retry budget, and if another could be asked."""
+        cost, elsewhere = terms
         left_s = story.left_s(self._clock.monotonic())
-        stream = streams_upstream(story, dressed)
-        return Call(
-            body=body(story, dressed),
-            headers=story.ask.headers,
-            stream=stream,
-            # A whole answer's head comes with its body: only the deadline bounds it.
-            first_byte_s=min(limits.first_byte_s, left_s) if stream else left_s,
-            idle_s=min(limits.idle_timeout_s, left_s) if stream else left_s,
-            total_s=left_s,
+        want = Want(
+            model=dressed.model,
+            workload=story.ask.words.workload.value,
+            input_tokens=input_tokens(story, dressed),
+            within_s=left_s * SHARE_TO_WAIT,
+            cost=cost,
+            elsewhere=elsewhere,
+            stands_in=dressed.model != story.chosen.model,
+            charge=made[-1].row.model if made else "",
         )
+        return await self._gates.enter(want, story.rules)
 
-    async def _hold(self, story: Story, running: Running, answer: Answer) -> None:
-        """Read until the first content, so that a failure before it can still be retried unseen."""
-        running.frames = answer.frames()
-        try:
-            async with asyncio.timeout(story.left_s(self._clock.monotonic())):
-                await self._until_content(running, answer)
-        except TimeoutError:
-            raise Broken(Outcome(kind=OutcomeKind.DEADLINE, billed=Billed.UNKNOWN)) from None
+    def _too_dear(self, story: Story, rungs: tuple[Rung, ...], move: Send, made: list[Running]) -> str | None:
+        """Why this attempt may not be paid for. What was tried before may have been billed too."""
+        if not made and move.rung == 0:
+            return None  # afforded already
+        if story.ask.words.max_cost_pico is None and story.hold is None:
+            return None
+        spent = sum(running.cost.pico for running in made)
+        return self._affording.more(story, spent + worst(story, dress(story, rungs[move.rung])))
 
-    async def _until_content(self, running: Running, answer: Answer) -> None:
-        assert answer.reading is not None, "a stream has a reading"
-        assert running.frames is not None, "set by whoever holds"
-        until_s = self._clock.monotonic() + HOLD_S
-        async for run in running.frames:
-            running.saw_first_byte()
-            running.held.append(run)
-            reading = answer.reading
-            if reading.content_seen or reading.complete or self._clock.monotonic() >= until_s:
-                return
 
-    async def _assemble(self, story: Story, running: Running, answer: Answer) -> None:
-        """Read a stream to its end and put the whole message together."""
-        assembler = Assembler()
-        try:
-            async with asyncio.timeout(story.left_s(self._clock.monotonic())):
-                async for run in answer.frames():
-                    running.saw_first_byte()
-                    assembler.add_all(run)
-        except TimeoutError:
-            raise Broken(Outcome(kind=OutcomeKind.DEADLINE, billed=Billed.UNKNOWN)) from None
-        except WireError as error:
-            raise Broken(Outcome(kind=OutcomeKind.BAD_ANSWER, billed=Billed.UNKNOWN, detail=str(error))) from None
-        assert answer.reading is not None, "a stream has a reading"
-        running.whole = assembler.message()
-        running.settle(Outcome(kind=outcome_kind(answer.reading.reply()), status=answer.status))
-        await answer.close()
+def terms_of(story: Story) -> Terms:
+    """What the policy says for this request, from the nearest to the farthest."""
+    rules, words = story.rules.policy.fallbacks, story.ask.words
+    on = (story.task.on, rules.workloads.get(words.workload.value, {}), rules.on)
+    puts_off = story.can_wait and rules.attempts > 0
+    return Terms(
+        rules=rules,
+        on=tuple(reactions for reactions in on if reactions),
+        puts_off=puts_off and words.workload is not Workload.INTERACTIVE and words.fallback in ("auto", "defer"),
+        asks_to_put_off=puts_off and words.fallback == "defer",
+    )
+
+
+def _ended(end: Stop | int, made: list[Running], tried: tuple[Tried, ...]) -> Ended:
+    last = tried[-1].outcome if tried else None
+    shut = last if last is not None and last.kind in UNSENT else None
+    if isinstance(end, Stop):
+        serves = None if end.serves is None else _place(end.serves, made)
+        return Ended(attempts=tuple(made), stop=end, shut=shut, serves=serves)
+    return Ended(attempts=tuple(made), served=_place(end, made))
+
+
+def _place(attempt: int, made: list[Running]) -> int:
+    """Where the attempt is among all that were made: a continuation is a call, but no step of the ladder."""
+    steps = [place for place, running in enumerate(made) if not running.continues]
+    return steps[attempt]

@@ -8,14 +8,11 @@ from __future__ import annotations
 import msgspec
 
 from .caching import cached
-from .decide.fallback import Rung
+from .decide.ladder import Rung
 from .decide.shape import shape
 from .story import Story
 from .vocabulary import Choice, Dressed, Edit
 from .wire.edit import apply
-
-# Above this the API asks for streaming: an answer takes longer than a quiet connection lives.
-LONGEST_WHOLE_TOKENS = 21_333
 
 
 def dress(story: Story, rung: Rung) -> Dressed:
@@ -68,7 +65,7 @@ def _max_tokens(story: Story, edits: tuple[Edit, ...]) -> int:
 
 
 def _streamed(story: Story, shaped: tuple[Edit, ...]) -> tuple[Edit, ...]:
-    if story.ask.facts.stream or _max_tokens(story, shaped) <= LONGEST_WHOLE_TOKENS:
+    if story.ask.facts.stream or _max_tokens(story, shaped) <= story.rules.policy.limits.whole_tokens:
         return ()
     return (
         Edit(key="stream", value=msgspec.Raw(b"true"), why="so long an answer is streamed to us, and put together"),

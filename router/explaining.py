@@ -9,7 +9,7 @@ import msgspec
 
 from .decide.budget import usd
 from .decide.evidence import weighed
-from .decide.fallback import Rung
+from .decide.ladder import Rung
 from .decide.price import input_estimate, price_at, worst_pico
 from .decide.rules import trace
 from .decide.shape import fits

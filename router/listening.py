@@ -12,15 +12,16 @@ from .decide.classify import instructions, judge, question_body
 from .decide.policy import Rulebook
 from .decide.price import worst_pico
 from .errors import RequestError
-from .ports import Call, Clock, Question
-from .vocabulary import ANSWERS, Facts, LedgerRow, Verdict
+from .ports import Call, Clock, Gates, Question, Want
+from .vocabulary import ANSWERS, Facts, LedgerRow, Outcome, Verdict
 
 
 class Listening:
     """Asks the classifier's model once, with an intent and a settlement in the books."""
 
-    def __init__(self, *, attempts: Attempts, clock: Clock) -> None:
+    def __init__(self, *, attempts: Attempts, gates: Gates, clock: Clock) -> None:
         self._attempts = attempts
+        self._gates = gates
         self._clock = clock
         self._spent: dict[str, int] = {}
         self._rendered: tuple[str, str] = ("", "")  # the policy's hash, its instructions
@@ -37,8 +38,12 @@ class Listening:
         body = question_body(question.text, self._instructions(rules), rules)
         deadline_s = rules.policy.classifier.deadline_ms / 1000
         call = Call(body=body, first_byte_s=deadline_s, idle_s=deadline_s, total_s=deadline_s)
+        passed = await self._gates.enter(Want(model=rules.ids[rules.policy.classifier.model]), rules)
+        if isinstance(passed, Outcome):  # it would come too late, or not at all: nobody waits for it
+            return _unavailable(passed.kind.value)
         try:
-            running = await self._attempts.send(call, self._row(question, body, rules), rules.prices, [])
+            row = self._row(question, body, rules)
+            running = await self._attempts.send(call, row, rules.prices, [], passed=passed)
         except RequestError:  # the books cannot be written: the request itself will say so
             return _unavailable("the ledger cannot be written")
         if question.request_id in self._spent:

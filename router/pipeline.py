@@ -13,10 +13,13 @@ from .attempt import Running
 from .caching import warmth_matters, warmths
 from .decide.choosing import SKIPPED, answers_itself, choose, wants_verdict
 from .decide.classify import verdict_key
-from .decide.fallback import Rung, Stop
+from .decide.fallback import Stop
+from .decide.ladder import Rung
 from .dispatch import Dispatch, Ended
 from .dress import dress
 from .explaining import explanation
+from .flights import Arrived, Flights
+from .given import Giving
 from .listening import Listening
 from .ports import Classifier, Clock, Question
 from .recalling import Recalling
@@ -27,7 +30,7 @@ from .vocabulary import Ask, Caller, Dressed
 from .wire.ask import question_text
 
 # Of the caller's time: most of it is the answer's.
-SHARE_TO_LISTEN = 0.25
+SHARE_TO_LISTEN = 0.1
 
 
 class Pipeline:
@@ -40,31 +43,44 @@ class Pipeline:
         listen: tuple[Classifier, Listening],
         affording: Affording,
         dispatch: Dispatch,
-        settling: Settling,
+        end: tuple[Giving, Settling],
         clock: Clock,
     ) -> None:
         self._recalling = recalling
         self._classifier, self._listening = listen
         self._affording = affording
         self._dispatch = dispatch
-        self._settling = settling
+        self._giving, self._settling = end
+        self._flights = Flights(clock, self._choose, self._settling.left)
         self._clock = clock
 
     async def handle(self, ask: Ask, caller: Caller) -> Served:
         """Step 1, read, was the door's. Raises RequestError; when cancelled, settles and re-raises."""
+        if ask.words.webhook is not None:
+            self._settling.check(ask)
         story = self._recalling.recall(ask, caller)
         if answers_itself(story.rule):
             return self._settling.by_rule(self._choose(story))
+        known = await self._giving.fresh(story)
+        if known is not None:
+            return self._settling.given(story, known)
+        arrived = await (self._flights.fly(story, self._run) if story.shares else self._run(story))
+        return await self._settling.settle(arrived)
+
+    async def _run(self, story: Story) -> Arrived:
+        """Steps 3 to 7, once for all who ask the same at the same time."""
         story = await self._listen(story)
         story = self._choose(story)
         story, rungs = self._affording.afford(story)  # 5: within limits and budgets, or not at all
         if story.broke is not None:
-            return self._settling.out_of_budget(story)
+            self._settling.note(story, None)
+            return Arrived(story=story, ended=Ended(attempts=(), stop=Stop(story.broke, ("canned",))))
         dressed = dress(story, rungs[0])
         self._settling.note(story, dressed)
-        story = self._affording.hold(story, rungs)
+        story = self._affording.hold(story, rungs[0])
         ended = await self._send(story, rungs, dressed)
-        return self._settling.settle(story, ended)
+        self._settling.pay(story, ended)
+        return Arrived(story=story, ended=ended)
 
     async def explain(self, ask: Ask, caller: Caller) -> dict[str, object]:
         """Every decision, with its reason, without the call. Only the classifier may be asked."""
@@ -123,8 +139,9 @@ class Pipeline:
         ended: Ended | None = None
         try:
             ended = await self._dispatch.walk(story, rungs, dressed, made)
-            return ended
+            return self._giving.shared(story, ended)
         finally:
             if ended is None:
-                stopped = Stop("it was broken off before an answer", False)
-                self._settling.tell(story, Ended(attempts=tuple(made), stop=stopped), "nobody")
+                broken_off = Ended(attempts=tuple(made), stop=Stop("it was broken off before an answer"))
+                self._settling.tell(story, broken_off, "nobody")
+                self._settling.pay(story, broken_off)

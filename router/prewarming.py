@@ -18,8 +18,8 @@ from .decide.price import price_at, worst_pico
 from .decide.reuse import LIFETIME_S, terms, worth_keeping
 from .decide.shape import shape
 from .errors import RequestError
-from .ports import Call, Clock, Events
-from .vocabulary import ANSWERS, Ask, Choice, Edit, LedgerRow, Mark, OutcomeKind, Path, Spot
+from .ports import Call, Clock, Events, Gates, Want
+from .vocabulary import ANSWERS, Ask, Choice, Edit, LedgerRow, Mark, Outcome, OutcomeKind, Path, Spot
 from .wire.ask import read_messages
 from .wire.edit import apply
 from .wire.marking import mark_edits
@@ -59,10 +59,15 @@ class Prewarming:
     """Of one process, beside the requests."""
 
     def __init__(
-        self, *, rules: Callable[[], Rulebook], attempts: Attempts, caches: Caches, told: tuple[Events, Clock]
+        self,
+        *,
+        rules: Callable[[], Rulebook],
+        calls: tuple[Attempts, Gates],
+        caches: Caches,
+        told: tuple[Events, Clock],
     ) -> None:
         self._rules = rules
-        self._attempts = attempts
+        self._attempts, self._gates = calls
         self._events, self._clock = told
         self._kept: dict[Named, Kept] = {}
         caches.on_began = self._used
@@ -111,7 +116,11 @@ class Prewarming:
             edits = (*_shaped(ask, part.tier, one.model, rules), *mark_edits(fields, (mark,)))
             row = self._row(ask, part, one, rules)
             call = Call(body=apply(ask, edits), first_byte_s=CALL_S, idle_s=CALL_S, total_s=CALL_S)
-            running = await self._attempts.send(call, row, rules.prices, [])
+            passed = await self._gates.enter(Want(model=one.model, workload="batch"), rules)
+            if isinstance(passed, Outcome):
+                self._later(kept)
+                return
+            running = await self._attempts.send(call, row, rules.prices, [], passed=passed)
         except RequestError as refused:
             self._later(kept)
             self._events.say("prewarm", name=one.name, model=one.model, outcome=refused.code)

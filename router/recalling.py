@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from .caching import Caches, path_of
 from .decide import pin, tier
-from .decide.policy import Rulebook
+from .decide.policy import Rule, Rulebook
+from .decide.replies import reply_key
 from .decide.rules import TEXT_CHARS_MAX, OfText, Sight, first_match
 from .decide.warmth import Mood
 from .ports import Clock, Pin, Pins, Steering
@@ -67,6 +68,7 @@ class Recalling:
             rule=rule,
             texts=texts.answers,
             task_named=task or (rule.task if rule is not None else None),
+            key=None if caller.job else _key(ask, caller, rules, rule),
             lane=lane,
             pinned=None if pinned is None else pinned.tier,
             last_message=None if pinned is None else pinned.message_id,
@@ -81,6 +83,16 @@ class Recalling:
         if lane is None or not rules.policy.sticky.enabled:
             return None
         return self._pins.get(caller.tenant, lane)
+
+
+def _key(ask: Ask, caller: Caller, rules: Rulebook, rule: Rule | None) -> bytes | None:
+    """Only where answers are kept or shared: it is a digest of the whole body."""
+    replies = rules.policy.replies
+    if not (
+        replies.single_flight or replies.ttl_s or replies.stale_s or any(task.keep for task in rules.tasks.values())
+    ):
+        return None
+    return reply_key(ask, caller, rules, None if rule is None else rule.name)
 
 
 def _moved(ask: Ask, rules: Rulebook) -> Edit | None:

@@ -6,15 +6,18 @@ error travels byte for byte, because its clients read it.
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from .decide.budget import usd
+from .decide.canned import canned
 from .decide.choosing import answers_itself
 from .dispatch import Ended
 from .errors import CODES, RequestError
 from .serving import Served, attempt_words, choice_words, forwarded_headers, spent_pico, timing
 from .story import Story
-from .vocabulary import Door, Outcome, OutcomeKind, Usage
+from .vocabulary import Billed, Outcome, OutcomeKind, Usage
 from .wire.reply import read_error_message
 
 K = OutcomeKind
@@ -41,17 +44,22 @@ FAILURES: dict[OutcomeKind, tuple[str, str]] = {
     K.BAD_REQUEST: ("router_bad_request", "the API refused the request"),
     K.TOO_LARGE: ("router_too_large", "the API found the request too large"),
     K.NOT_FOUND: ("router_unknown_model", "the API does not know the model"),
+    K.HELD_BACK: ("router_rate_limited", "every model that may answer this request is at its limit"),
+    K.BREAKER_OPEN: ("router_all_tiers_down", "every model that may answer this request has failed too often"),
 }
 _DOWN = ("router_all_tiers_down", "no model answered and nothing is left to try")
-_AUTH = frozenset({K.AUTHENTICATION, K.PERMISSION})
+# Between the API and this service: no client of ours can do anything about it.
+_OURS = frozenset({K.AUTHENTICATION, K.PERMISSION, K.BILLING, K.SPEND_LIMITED})
 _SLOW = frozenset({K.TIMED_OUT, K.STALLED})
+_GONE = ("router_bad_upstream", "the API knows none of the models that the policy has for this")
 
 
 def canned_text(story: Story) -> str | None:
-    """The last resort, where the policy has one, the door is ours and the caller did not turn it off."""
-    if story.ask.door is not Door.COMPLETE or story.ask.words.fallback == "off":
+    """The last resort, where the policy has one for this door and the caller did not turn it off."""
+    policy, words = story.rules.policy, story.ask.words
+    if story.ask.door.value not in policy.fallbacks.canned_on or words.fallback == "off":
         return None
-    template = story.task.canned or story.rules.policy.fallbacks.canned
+    template = canned(policy, story.task, story.ask.sent_headers.get("accept-language", ""))
     return None if template is None else template.replace("{request_id}", story.caller.request_id)
 
 
@@ -69,26 +77,13 @@ def canned_message(text: str, request_id: str) -> dict[str, object]:
     }
 
 
-def canned_events(message: dict[str, object], text: str) -> list[dict[str, object]]:
-    """The same message as the events of a stream."""
-    opening = {**message, "content": [], "stop_reason": None}
-    block = {"type": "text", "text": ""}
-    ending = {"stop_reason": "end_turn", "stop_sequence": None}
-    return [
-        {"type": "message_start", "message": opening},
-        {"type": "content_block_start", "index": 0, "content_block": block},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}},
-        {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": ending, "usage": {"output_tokens": 0}},
-        {"type": "message_stop"},
-    ]
-
-
 def canned_receipt(story: Story, ended: Ended, now_s: float) -> dict[str, object]:
     by_rule = answers_itself(story.rule)
     reason = ended.stop.reason if ended.stop else "unknown"
     return {
         **choice_words(story),
+        "model": "router/canned",
+        "tier": None,
         "attempts": [attempt_words(attempt) for attempt in ended.attempts],
         "served_by": "canned",
         "outcome": "canned",
@@ -104,40 +99,59 @@ def canned_receipt(story: Story, ended: Ended, now_s: float) -> dict[str, object
 
 def failure(story: Story, ended: Ended, now_s: float) -> RequestError:
     """The honest error, in our words, when there is no canned reply."""
+    error = _failure(story, ended, now_s)
+    outcomes = [attempt.outcome for attempt in ended.attempts]
+    error.spent = any(outcome is None or outcome.billed is not Billed.VOID for outcome in outcomes)
+    return error
+
+
+def _failure(story: Story, ended: Ended, now_s: float) -> RequestError:
     last = ended.last
-    outcome = last.outcome if last is not None else None
+    outcome = (last.outcome if last is not None else None) or ended.shut
+    if story.broke is not None:
+        return RequestError("router_budget", story.broke)
     if outcome is None:
         return RequestError("router_deadline", "the deadline passed before anything could be sent")
     late = outcome.kind in _SLOW and story.left_s(now_s) <= 0
     code, message = FAILURES[K.DEADLINE] if late else FAILURES.get(outcome.kind, _DOWN)
+    if _is_our_model(outcome.kind, story):
+        code, message = _GONE
     if outcome.kind in (K.BAD_REQUEST, K.TOO_LARGE) and last is not None and last.answer is not None:
         message = f"{message}: {read_error_message(last.answer.body) or 'it did not say why'}"
     return RequestError(
         code,
         f"{message} ({len(ended.attempts)} attempt{'s' if len(ended.attempts) != 1 else ''})",
-        retry_after_s=_retry_after(outcome, code),
+        retry_after_s=_retry_after(outcome, CODES[code].status),
         status=outcome.status if outcome.kind is K.BAD_REQUEST and outcome.status else None,
     )
 
 
 def passed_on(ended: Ended) -> Served | None:
-    """On /v1/messages: the API's own error, byte for byte, unless it is about our own key."""
+    """On /v1/messages: the API's own error, byte for byte, unless it is about what is ours: the key, the account."""
     last = ended.last
     if last is None or last.outcome is None or last.answer is None:
         return None
     answer, kind = last.answer, last.outcome.kind
-    if answer.status < 400 or kind in _AUTH or not answer.body:
+    if answer.status < 400 or kind in _OURS or not answer.body:
         return None
-    headers = forwarded_headers(answer.headers)
+    # We have tried what there was; a client's own retries would only multiply it, whatever the API says.
+    headers = [pair for pair in forwarded_headers(answer.headers) if pair[0] not in ("x-should-retry", "retry-after")]
+    headers.append(("x-should-retry", "false"))
+    retry_after_s = _retry_after(last.outcome, answer.status)
+    if retry_after_s is not None:
+        headers.append(("retry-after", str(retry_after_s)))
     content_type = answer.headers.get("content-type", "application/json")
-    if len(ended.attempts) > 1 and "x-should-retry" not in answer.headers:
-        # Our budget is spent; a client's own retries would only multiply it.
-        headers.append(("x-should-retry", "false"))
     headers += [("content-type", content_type), ("x-router-attempts", str(len(ended.attempts)))]
     return Served(status=answer.status, headers=tuple(headers), body=answer.body)
 
 
-def _retry_after(outcome: Outcome, code: str) -> int | None:
+def _is_our_model(kind: OutcomeKind, story: Story) -> bool:
+    """The API does not know a model, and it was the policy that named it."""
+    return kind is K.NOT_FOUND and not story.chosen.named_by_caller
+
+
+def _retry_after(outcome: Outcome, status: int) -> int | None:
+    """A whole minute at most: clients give up on more."""
     if outcome.retry_after_s is not None:
-        return max(1, min(RETRY_AFTER_S_MAX, round(outcome.retry_after_s + 0.5)))
-    return 5 if CODES[code].status in (429, 503, 529) else None
+        return max(1, min(RETRY_AFTER_S_MAX, math.ceil(outcome.retry_after_s)))
+    return 5 if status in (429, 503, 529) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from typing import Protocol
 
 import anyio
 import msgspec
@@ -31,62 +32,100 @@ DRAINING = "the service is shutting down"
 _TRUNCATED = ("router_truncated", "the answer broke off before its end")
 
 
-async def relay(
-    running: Running,
-    *,
-    clock: Clock,
-    until_s: float,
-    request_id: str,
-    own_words: bool,
-    ended: Callable[[Outcome], bytes],
-) -> AsyncGenerator[bytes, None]:
-    """The stream's bytes from the first held event on. `ended` is called once, after settling, and
-    what it returns is sent last (nothing, or the closing `router` event of /complete)."""
-    answer = running.answer
-    assert answer is not None, "only an answered attempt is relayed"
-    assert answer.reading is not None, "only a stream is relayed"
+class Readable(Protocol):
+    """A stream, as one caller reads it."""
+
+    @property
+    def outcome(self) -> Outcome | None: ...
+    def runs(self) -> AsyncGenerator[bytes, None]: ...  # whole events, from the first one on; may raise Broken
+    def settle(self, outcome: Outcome | None) -> None: ...  # the first call counts; None: it came to its own end
+    async def close(self) -> None: ...
+
+
+class Alone:
+    """A stream that nobody else reads."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self._running.outcome
+
+    async def runs(self) -> AsyncGenerator[bytes, None]:
+        running = self._running
+        for run in running.held:
+            yield run
+        running.held.clear()
+        if running.frames is not None:
+            async for run in running.frames:
+                yield run
+
+    def settle(self, outcome: Outcome | None) -> None:
+        answer = self._running.answer
+        assert answer is not None, "only an answered attempt is relayed"
+        if outcome is None:
+            assert answer.reading is not None, "only a stream is relayed"
+            outcome = Outcome(kind=outcome_kind(answer.reading.reply()), status=answer.status)
+        self._running.settle(outcome)
+
+    async def close(self) -> None:
+        if self._running.answer is not None:
+            await self._running.answer.close()
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one caller."""
+
+    until_s: float
+    request_id: str
+    own_words: bool
+    first_word: bytes = b""
+    ended: Callable[[Outcome], bytes]  # called once, after settling; what it returns is sent last
+
+
+async def relay(stream: Readable, clock: Clock, terms: Terms) -> AsyncGenerator[bytes, None]:
+    """The stream's bytes from the first event on, and our own last word."""
+    told = False
+    runs = stream.runs()
     try:
         try:
-            for run in running.held:
+            if terms.first_word:
+                yield terms.first_word
+            while (run := await _next(runs, clock, terms.until_s)) is not None:
                 yield run
-            running.held.clear()
-            async for run in _rest(running, clock, until_s):
-                yield run
-            running.settle(Outcome(kind=outcome_kind(answer.reading.reply()), status=answer.status))
+            stream.settle(None)
         except Broken as broken:
-            running.settle(broken.outcome)
-            as_it_came = b"" if own_words else broken.frame
-            yield as_it_came or error_event(broken.outcome.kind, request_id)
+            stream.settle(broken.outcome)
+            as_it_came = b"" if terms.own_words else broken.frame
+            yield as_it_came or error_event(broken.outcome.kind, terms.request_id)
         except asyncio.CancelledError as cancelled:
             if cancelled.args != (DRAINING,):
                 raise
-            running.settle(Outcome(kind=OutcomeKind.DRAINING, billed=Billed.UNKNOWN))
-            yield error_event(OutcomeKind.DRAINING, request_id)
-        assert running.outcome is not None, "settled above"
-        last_word = ended(running.outcome)
+            stream.settle(Outcome(kind=OutcomeKind.DRAINING, billed=Billed.UNKNOWN))
+            yield error_event(OutcomeKind.DRAINING, terms.request_id)
+        told = True
+        assert stream.outcome is not None, "settled above"
+        last_word = terms.ended(stream.outcome)
         if last_word:
             yield last_word
     finally:
-        if running.outcome is None:
-            running.settle(GONE)
-            ended(GONE)
+        stream.settle(GONE)
+        if not told:
+            terms.ended(GONE)
         with anyio.CancelScope(shield=True):
-            await answer.close()
+            await runs.aclose()
+            await stream.close()
 
 
-async def _rest(running: Running, clock: Clock, until_s: float) -> AsyncGenerator[bytes, None]:
-    frames = running.frames
-    if frames is None:
-        return
-    while True:
-        try:
-            async with asyncio.timeout(until_s - clock.monotonic()):
-                run = await anext(frames)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise Broken(Outcome(kind=OutcomeKind.DEADLINE, billed=Billed.UNKNOWN)) from None
-        yield run
+async def _next(runs: AsyncGenerator[bytes, None], clock: Clock, until_s: float) -> bytes | None:
+    try:
+        async with asyncio.timeout(until_s - clock.monotonic()):
+            return await anext(runs)
+    except StopAsyncIteration:
+        return None
+    except TimeoutError:
+        raise Broken(Outcome(kind=OutcomeKind.DEADLINE, billed=Billed.UNKNOWN)) from None
 
 
 def error_event(kind: OutcomeKind, request_id: str) -> bytes:

@@ -12,13 +12,12 @@ import msgspec
 
 from .attempt import Running
 from .decide.budget import usd
-from .decide.contract import broken
 from .decide.policy import Rulebook
 from .decide.price import cost
 from .dispatch import Ended
 from .ports import Watched
 from .story import Story
-from .vocabulary import ANSWERS, Cost, Door, LedgerRow, OutcomeKind, Usage
+from .vocabulary import ANSWERS, Cost, LedgerRow, OutcomeKind, Usage
 
 K = OutcomeKind
 
@@ -53,33 +52,43 @@ def forwarded_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def labels(story: Story, ended: Ended) -> list[tuple[str, str]]:
     """Our words about an answer, as headers."""
-    chosen, row = story.chosen, ended.answered.row
+    chosen, running = story.chosen, ended.answered
+    row = running.row
+    waited = [("x-router-waited-ms", str(round(running.waited_s * 1000)))] if running.waited_s else []
     return [
+        *waited,
         ("x-router-model", row.model),
         ("x-router-tier", row.tier or "none"),
         ("x-router-task", chosen.task),
-        ("x-router-reason", chosen.reason.encode("ascii", "replace").decode()),
+        ("x-router-reason", ascii_words(chosen.reason)),
         ("x-router-attempts", str(len(ended.attempts))),
+        ("x-router-served-by", "model"),
         ("x-router-fallback", "none" if row.model == chosen.model else "tier"),
     ]
 
 
-def receipt(story: Story, ended: Ended, now_s: float) -> dict[str, object]:
-    """The `router` object of a settled answer."""
+def ascii_words(text: str) -> str:
+    """As a header can carry it."""
+    return text.encode("ascii", "replace").decode()
+
+
+def receipt(story: Story, ended: Ended, ended_as: OutcomeKind, now_s: float) -> dict[str, object]:
+    """The `router` object of an answer, as it ended for its caller: another reader's may run on."""
     running = ended.answered
-    assert running.outcome is not None, "a receipt comes after settling"
     usage = running.reply.usage if running.reply is not None else Usage()
     spent = spent_pico(story, ended)
     exact = all(attempt.cost.exact for attempt in ended.attempts)
-    warnings = [WARNINGS.get(running.outcome.kind), _broken_promise(story, running)]
+    outcome = K.BROKEN_CONTRACT if running.broken is not None else ended_as
+    warnings = [WARNINGS.get(ended_as), running.broken]
     return {
         **choice_words(story),
         "model": running.row.model,
         "tier": running.row.tier,
         "attempts": [attempt_words(attempt) for attempt in ended.attempts],
         "served_by": "model",
-        "outcome": running.outcome.kind.value,
-        "degraded": len(ended.attempts) > 1 and running.row.model != story.chosen.model,
+        "shared": ended.host is not None,
+        "outcome": outcome.value,
+        "degraded": running.row.model != story.chosen.model,
         "warnings": [warning for warning in warnings if warning],
         "cost_usd": usd(spent),
         "cost_exact": exact,
@@ -87,15 +96,6 @@ def receipt(story: Story, ended: Ended, now_s: float) -> dict[str, object]:
         "usage": msgspec.structs.asdict(usage),
         "timing": timing(story, running, now_s),
     }
-
-
-def _broken_promise(story: Story, running: Running) -> str | None:
-    """A whole answer on our own door is held against what its task promises; a stream has left already."""
-    if story.ask.door is not Door.COMPLETE or story.ask.facts.has_format or not running.whole:
-        return None
-    if running.outcome is None or running.outcome.kind is not K.ANSWERED:
-        return None
-    return broken(story.task.output, running.whole)
 
 
 def choice_words(story: Story) -> dict[str, object]:
@@ -126,13 +126,14 @@ def spent_pico(story: Story, ended: Ended) -> int:
     return story.verdict_pico + sum(attempt.cost.pico for attempt in ended.attempts)
 
 
-NOT_OURS = frozenset({K.BAD_REQUEST, K.TOO_LARGE, K.CALLER_GONE, K.DRAINING})
+TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens")
+NOT_OURS = frozenset({None, K.BAD_REQUEST, K.TOO_LARGE, K.CALLER_GONE, K.DRAINING})
 
 
 def watched(story: Story, ended: Ended, served_by: str, now_s: float) -> Watched:
     """What guardrails and alarms look at."""
     last = ended.last
-    outcome = last.outcome if last is not None else None
+    outcome = (last.outcome if last is not None else None) or ended.shut
     kind = outcome.kind if outcome is not None else None
     whole = served_by == "model" and kind in ANSWERS
     swapped = last is not None and last.row.model != story.chosen.model
@@ -140,8 +141,8 @@ def watched(story: Story, ended: Ended, served_by: str, now_s: float) -> Watched
     return Watched(
         candidate=story.candidate,
         session=story.ask.words.session or story.ask.facts.session or "",
-        failed=not whole and served_by != "canned" and not by_rule and kind is not None and kind not in NOT_OURS,
-        degraded=(served_by == "canned" and not by_rule) or (whole and swapped),
+        failed=served_by in ("model", "nobody") and not whole and not by_rule and kind not in NOT_OURS,
+        degraded=(served_by in ("canned", "stale") and not by_rule) or (whole and swapped),
         refused=kind is K.REFUSED,
         truncated=kind in (K.CUT_AT_MAX_TOKENS, K.CONTEXT_EXCEEDED),
         latency_ms=round((now_s - story.started_s) * 1000),
@@ -156,6 +157,7 @@ def timing(story: Story, running: Running | None, now_s: float) -> dict[str, obj
         "classifier_ms": round(story.verdict_s * 1000),
         "model_ms": row.latency_ms if row else None,
         "first_byte_ms": row.ttft_ms if row else None,
+        "waited_ms": round(running.waited_s * 1000) if running is not None else 0,
     }
 
 
@@ -183,7 +185,7 @@ def event(story: Story, ended: Ended, served_by: str, now_s: float) -> dict[str,
         "cost_usd": usd(spent_pico(story, ended)),
         "policy": story.rules.hash,
         **_of_the_cache(ended),
-        **_of_the_row(None if last is None else last.row),
+        **_of_the_row(None if last is None else last.row, is_own=ended.host is None),
         **timing(story, last, now_s),
     }
 
@@ -201,11 +203,13 @@ def _of_the_cache(ended: Ended) -> dict[str, object]:
     }
 
 
-def _of_the_row(row: LedgerRow | None) -> dict[str, object]:
+def _of_the_row(row: LedgerRow | None, *, is_own: bool) -> dict[str, object]:
     """What the last attempt adds to the log line; without one, nobody was asked."""
     if row is None:
         figures = dict.fromkeys(("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"), 0)
         return {"outcome": "nothing_sent", "stop_reason": None, "upstream_request_id": None, **figures}
+    if not is_own:  # another request's call answers this one too: its tokens are counted there
+        row = msgspec.structs.replace(row, **dict.fromkeys(TOKENS, 0))
     return {
         "tier": row.tier,
         "model": row.model,

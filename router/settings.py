@@ -25,7 +25,7 @@ PREFIX = "TIERWISE_"
 API = "https://api.anthropic.com"
 ENV_FILE = Path(".env")
 SECRET_CHARACTERS_MIN = 16
-SECRETS = frozenset({"keys", "admin_key", "api_key", "auth_token"})
+SECRETS = frozenset({"keys", "admin_key", "api_key", "auth_token", "redis_url", "jobs_url"})
 _TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SENDABLE = re.compile(r"[!-~]+")  # what a header can carry, without spaces
 BUNDLED_POLICY = Path(__file__).resolve().parent.parent / "policies" / "default.yaml"
@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     head_timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
     body_min_bytes_per_s: Annotated[int, Field(ge=1)] = 1024
     log: Literal["json", "off"] = "json"
+    redis_url: SecretStr | None = None
+    jobs_url: SecretStr | None = None
     upstream_connections: Annotated[int, Field(ge=1, le=20_000)] = 1000
     anthropic: _Anthropic = Field(default_factory=_Anthropic, exclude=True, repr=False)
 
@@ -87,6 +89,16 @@ class Settings(BaseSettings):
         return _plain(self.admin_key)
 
     @property
+    def redis(self) -> str | None:
+        """What many processes share is there."""
+        return _plain(self.redis_url)
+
+    @property
+    def jobs(self) -> str | None:
+        """A PostgreSQL for jobs, where more than one process runs them."""
+        return _plain(self.jobs_url)
+
+    @property
     def callers(self) -> Mapping[str, str]:
         """Secret to tenant; empty is open to everybody on this machine."""
         return {secret: name for name, secret in _pairs(self.keys)}
@@ -109,7 +121,7 @@ def load_settings(env_file: Path | None = ENV_FILE, **given: object) -> Settings
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{env_file}: cannot be read as text: {error}") from None
     else:
-        problems += [*_wrong_keys(settings), *_wrong_upstream(settings)]
+        problems += [*_wrong_keys(settings), *_wrong_upstream(settings), *_wrong_stores(settings)]
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
@@ -172,6 +184,19 @@ def _wrong_upstream(settings: Settings) -> list[str]:
             "ANTHROPIC_BASE_URL: expected an https address (http only on this machine), without a password or a query"
         )
     return problems
+
+
+def _wrong_stores(settings: Settings) -> list[str]:
+    """Not shown: they may hold a password."""
+    stores = (
+        ("TIERWISE_REDIS_URL", settings.redis, ("redis://", "rediss://", "unix://")),
+        ("TIERWISE_JOBS_URL", settings.jobs, ("postgresql://", "postgres://")),
+    )
+    return [
+        f"{name}: expected an address that begins with {' or '.join(schemes)}"
+        for name, url, schemes in stores
+        if url is not None and not url.startswith(schemes)
+    ]
 
 
 def _is_address(url: str) -> bool:

@@ -19,6 +19,8 @@ from .vocabulary import Known as KnownPrefixes
 
 # The Messages API's own ceiling: what its clients wait for when nobody says otherwise.
 API_TIMEOUT_S = 600.0
+# Of a client's own timeout: for the answer to reach it.
+ON_THE_WAY_S = 1.0
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     lane: str | None = None  # the conversation's name in memory
     pinned: str | None = None  # the tier that the conversation is on
     mood: Mood = Mood()
+    key: bytes | None = None  # of its answer, where it may be given again or shared
     last_message: str | None = None  # the id of the answer before, where it is remembered
     warmth: tuple[Warmth, ...] = ()  # which models have the prompt in their cache
     verdict: Verdict | None = None
@@ -49,6 +52,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     look: Callable[[Scope, Path], KnownPrefixes] | None = None  # what is known of it
     pots: tuple[Account, ...] = ()  # the budgets that it draws from
     hold: object = None  # what is held of them
+    saved: bool = False  # money was too short for the tier that it should have had
     broke: str | None = None  # why a canned reply answers: a budget is spent
 
     @property
@@ -93,22 +97,68 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def whole_s(self) -> float:
-        """How long the caller waits, at most."""
-        words = self.ask.words
-        if words.deadline_s is not None:
-            return words.deadline_s
+        """How long the caller waits, at most: the least of what he, his client and the policy say."""
+        own_s = self.ask.words.deadline_s
+        least_s = self._policy_s if own_s is None else min(own_s, self._policy_s)
+        if self.ask.facts.stream and not self._comes_at_once:
+            return least_s  # his client's timeout only limits the gaps
+        return min(least_s, self._client_s)
+
+    @property
+    def first_byte_s(self) -> float:
+        """For so long his client waits for a stream to begin."""
+        return self._client_s if self.ask.facts.stream else API_TIMEOUT_S
+
+    @property
+    def _comes_at_once(self) -> bool:
+        return self.buffers if self.choice is not None else self.ask.words.buffered
+
+    @property
+    def _client_s(self) -> float:
+        waits_s = self.ask.words.client_timeout_s
+        return API_TIMEOUT_S if waits_s is None else max(waits_s - ON_THE_WAY_S, waits_s / 2)
+
+    @property
+    def _policy_s(self) -> float:
         if self.ask.door is Door.MESSAGES:
             return API_TIMEOUT_S
         timeout_s = self.task.timeout_s if self.choice is not None else None
-        return timeout_s or self.rules.deadline_s[words.workload.value]
+        return timeout_s or self.rules.deadline_s[self.ask.words.workload.value]
+
+    @property
+    def buffers(self) -> bool:
+        """Is a stream held back until it is whole?"""
+        if self.ask.words.buffered or self.task.continuations:
+            return True
+        of_task = self.task.buffered
+        return self.rules.policy.fallbacks.buffered if of_task is None else of_task
+
+    @property
+    def shares(self) -> bool:
+        """May an equal request's call answer it too? Where its task is not known yet, none may be personal."""
+        if self.key is None or not self.rules.policy.replies.single_flight:
+            return False
+        tasks = self.rules.tasks
+        if self.task_named is not None:
+            return not tasks[self.task_named].personal
+        return not any(task.personal for task in tasks.values())
+
+    @property
+    def can_wait(self) -> bool:
+        """Could it be put off, and answered later?"""
+        return self.ask.door is Door.COMPLETE and self.rules.policy.jobs.enabled and not self.caller.job
 
     @property
     def prefix(self) -> str:
         facts = self.ask.facts
         return facts.prefix_fingerprint if facts.tools_bytes or facts.system_bytes else ""
 
+    @property
+    def until_s(self) -> float:
+        return self.started_s + self.whole_s
+
     def left_s(self, now_s: float) -> float:
-        return self.started_s + self.whole_s - now_s
+        return self.until_s - now_s
 
     def row(self, *, attempt_id: str, number: int, model: str, tier: str | None, at_ms: int) -> LedgerRow:
         """The intent of an attempt; what it may cost and how it ended are filled in later."""

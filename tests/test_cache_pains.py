@@ -39,7 +39,7 @@ def question(**fields: Any) -> Json:
 
 async def through(world: World, body: Json, **words: str) -> bytes:
     """What leaves for the API."""
-    upstream: Any = world.pipeline._dispatch._attempts._upstream
+    upstream: Any = world.attempts._upstream
     ask = read_messages(msgspec.json.encode(body), {f"x-router-{name}": value for name, value in words.items()})
     await world.pipeline.handle(ask, CALLER)
     sent: bytes = upstream.calls[-1].body

@@ -132,9 +132,8 @@ def kept(upstream: AccountedUpstream, folder: Path) -> tuple[World, Prewarming]:
     (folder / "prefix.json").write_bytes(msgspec.json.encode(PREFIX))
     rules = rules_from(TIERS + "cache: {prewarm: {help: {file: prefix.json, tier: haiku, feature: help}}}\n", folder)
     world = world_with(upstream, rules)
-    dispatch = world.pipeline._dispatch
     told = (world.events, world.clock)
-    return world, Prewarming(rules=lambda: rules, attempts=dispatch._attempts, caches=dispatch._caches, told=told)
+    return world, Prewarming(rules=lambda: rules, calls=(world.attempts, world.gates), caches=world.caches, told=told)
 
 
 @pytest.mark.anyio
@@ -191,8 +190,8 @@ async def test_lines_that_vary_are_moved_in_what_is_kept_warm_too(tmp_path: Path
     rules = rules_from(TIERS + text_of, tmp_path)
     upstream = AccountedUpstream()
     world = world_with(upstream, rules)
-    dispatch, told = world.pipeline._dispatch, (world.events, world.clock)
-    warming = Prewarming(rules=lambda: rules, attempts=dispatch._attempts, caches=dispatch._caches, told=told)
+    told, calls = (world.events, world.clock), (world.attempts, world.gates)
+    warming = Prewarming(rules=lambda: rules, calls=calls, caches=world.caches, told=told)
     await warming.look()
     body = {"model": "claude-haiku-5-5", "max_tokens": 50, "system": f"Now: 2\n{SYSTEM}"}
     one = read_messages(msgspec.json.encode({**body, "messages": [{"role": "user", "content": "hi"}]}), {})

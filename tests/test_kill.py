@@ -80,7 +80,8 @@ async def load_until_killed(port: int, pid: int, first: int, dice: random.Random
             sent += 1
             await call(port, first + sent, dice)
 
-    await until_it_listens(port)
+    if not await listens(port, pid):
+        return 0  # somebody else had taken the port meanwhile: the next round has another one
     callers = [asyncio.ensure_future(caller()) for _ in range(CALLERS)]
     await asyncio.sleep(dice.uniform(0.0, 0.15))
     os.kill(pid, signal.SIGKILL)
@@ -89,16 +90,19 @@ async def load_until_killed(port: int, pid: int, first: int, dice: random.Random
     return sent
 
 
-async def until_it_listens(port: int) -> None:
+async def listens(port: int, pid: int) -> bool:
     until = time.monotonic() + 20
     while time.monotonic() < until:
         try:
+            os.kill(pid, 0)
             _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ProcessLookupError:
+            return False
         except OSError:
             await asyncio.sleep(0.005)
             continue
         writer.close()
-        return
+        return True
     raise AssertionError("the service did not start")
 
 

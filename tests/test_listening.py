@@ -11,7 +11,7 @@ from router.ports import Question
 from router.vocabulary import Difficulty, OutcomeKind, Words
 
 from .rulebooks import default_rules
-from .worlds import ListLedger, ScriptedAnswer, ScriptedClock, ScriptedUpstream, answered, failed
+from .worlds import ListLedger, OpenGates, ScriptedAnswer, ScriptedClock, ScriptedUpstream, answered, failed
 
 RULES = default_rules()
 QUESTION = Question(text="What?", key=b"k", tenant="acme", request_id="req_1", words=Words(feature="chat", user="u"))
@@ -24,7 +24,7 @@ class Scene:
         self.ledger = ListLedger()
         self.upstream = ScriptedUpstream(*script)
         attempts = Attempts(upstream=self.upstream, ledger=self.ledger, clock=clock)
-        self.listening = Listening(attempts=attempts, clock=clock)
+        self.listening = Listening(attempts=attempts, gates=OpenGates(), clock=clock)
 
 
 @pytest.mark.anyio

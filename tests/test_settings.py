@@ -193,6 +193,31 @@ def test_any_other_address_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPa
     assert "canary" not in line
 
 
+@pytest.mark.parametrize(
+    ("name", "url", "right"),
+    [
+        ("TIERWISE_REDIS_URL", "http://:canary@localhost:6379", False),
+        ("TIERWISE_REDIS_URL", "canary", False),
+        ("TIERWISE_REDIS_URL", "rediss://:canary@localhost:6379/0", True),
+        ("TIERWISE_REDIS_URL", "unix:///run/redis.sock", True),
+        ("TIERWISE_JOBS_URL", "host=localhost password=canary", False),
+        ("TIERWISE_JOBS_URL", "postgresql:canary", False),
+        ("TIERWISE_JOBS_URL", "postgresql+psycopg://me:canary@localhost/x", False),
+        ("TIERWISE_JOBS_URL", "postgres://me:canary@localhost/x", True),
+    ],
+)
+def test_an_address_of_a_store_begins_as_it_should_and_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, url: str, right: bool
+) -> None:
+    if right:
+        monkeypatch.setenv(name, url)
+        load_settings()
+        return
+    line = problem(monkeypatch, **{name: url})
+    assert line.startswith(f"{name}: expected an address that begins with ")
+    assert "canary" not in line
+
+
 @pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"])
 def test_a_key_that_no_header_can_carry_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     line = problem(monkeypatch, **{name: "canary\n"})

@@ -115,10 +115,21 @@ async def test_a_rule_that_names_the_task_leaves_the_difficulty_to_the_classifie
 
 
 @pytest.mark.anyio
-async def test_an_answer_that_is_not_the_json_that_the_task_promises_is_told(rules: Rulebook) -> None:
-    world = world_of(rules, answered("Sure!"))
+async def test_an_answer_that_is_not_the_json_that_the_task_promises_goes_up_and_is_told(rules: Rulebook) -> None:
+    world = world_of(rules, answered("Sure!"), answered("Sure!"), answered("Sure!"))
     served = await world.pipeline.handle(read_complete(complete(), {"x-router-feature": "mail-in"}), CALLER)
     assert ["the answer is no JSON, which the task promises"] == router_of(served)["warnings"]
+    assert "broken_contract" == router_of(served)["outcome"]
+    assert len(set(world.upstream.models)) == len(world.upstream.models) > 1
+
+
+@pytest.mark.anyio
+async def test_the_next_tier_s_json_is_the_answer(rules: Rulebook) -> None:
+    world = world_of(rules, answered("Sure!"), answered('{"a": 1}'))
+    served = await world.pipeline.handle(read_complete(complete(), {"x-router-feature": "mail-in"}), CALLER)
+    router = router_of(served)
+    assert ("answered", True, []) == (router["outcome"], router["degraded"], router["warnings"])
+    assert 2 == len(world.ledger.rows)
 
 
 @pytest.mark.anyio

@@ -5,28 +5,44 @@ Rule: counts only. What does not fit is told so at once, before memory or deadli
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 
 from ..errors import RequestError
 
 BODY_BYTES_AT_ONCE = 512 * 1024 * 1024
+# So far behind its own time is a service that takes more than it can do.
+LATE_S, TOO_LATE_S = 0.25, 1.0
 
 
 class Admission:
     """Shared by all doors of one process."""
 
-    def __init__(self, max_in_flight: int, body_bytes_at_once: int = BODY_BYTES_AT_ONCE) -> None:
+    def __init__(
+        self,
+        max_in_flight: int,
+        body_bytes_at_once: int = BODY_BYTES_AT_ONCE,
+        late_s: Callable[[], float] = lambda: 0.0,
+        keep_free: Callable[[], float] = lambda: 0.2,
+    ) -> None:
         self._max = max_in_flight
         self._body_bytes_max = body_bytes_at_once
+        self._late_s = late_s
+        self._keep_free = keep_free
         self.in_flight = 0
         self.body_bytes = 0
         self.draining = False
 
-    def admitted(self) -> Place:
-        """A place, to be entered. Raises RequestError when there is none, or the service is going away."""
+    def admitted(self, *, can_wait: bool = False) -> Place:
+        """A place, to be entered. Raises RequestError when there is none, or the service is going away.
+
+        Who can wait is turned away first: when only what is kept free is left, or when the service falls behind.
+        """
         if self.draining:
             raise draining()
-        if self.in_flight >= self._max:
+        if self.in_flight >= self._max * (1 - self._keep_free() if can_wait else 1):
+            raise _full()
+        if self._late_s() > (LATE_S if can_wait else TOO_LATE_S):
             raise _full()
         return Place(self)
 

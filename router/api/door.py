@@ -71,7 +71,8 @@ class Door:
     async def _answer(self, headers: Mapping[str, str], request_id: str, receive: Receive, writer: Writer) -> None:
         front = self._front
         caller = front.keys.caller(headers, request_id)
-        with front.admission.admitted() as place:
+        can_wait = headers.get("x-router-workload", "interactive") != "interactive"
+        with front.admission.admitted(can_wait=can_wait) as place:
             body = await read_body(headers, receive, front.body_limit_bytes, place)
             await self._act_watched(self._read(body, headers), caller, receive, writer)
 

@@ -44,7 +44,14 @@ _WORDS: Schema = {
             "description": "What the request may cost at worst. A decimal text is taken too.",
         },
         "cache": {"type": "string", "enum": ["use", "refresh", "off"]},
-        "fallback": {"type": "string", "enum": ["auto", "same", "off"]},
+        "fallback": {"type": "string", "enum": ["auto", "same", "off", "defer"]},
+        "buffered": {"type": "boolean", "description": "A stream is held back until it is whole."},
+        "webhook": {
+            "type": "string",
+            "pattern": "^https://",
+            "maxLength": 2048,
+            "description": "Is told when a request that was put off has an answer. Only hosts that the policy names.",
+        },
     },
 }
 _SHARED: Schema = {
@@ -143,6 +150,35 @@ _SCHEMAS: Schema = {
     "Counted": {"type": "object", "additionalProperties": True, "required": ["messages"], "properties": _SHARED},
     "Count": {"type": "object", "required": ["input_tokens"], "properties": {"input_tokens": {"type": "integer"}}},
     "Object": _FREE,
+    "Accepted": {
+        "type": "object",
+        "description": "The request was put off: it is answered later, at `url`.",
+        "required": ["type", "id", "status", "url", "request_id"],
+        "properties": {
+            "type": {"type": "string", "enum": ["job"]},
+            "id": _TEXT,
+            "status": _TEXT,
+            "url": _TEXT,
+            "request_id": _TEXT,
+        },
+    },
+    "Job": {
+        "type": "object",
+        "additionalProperties": True,
+        "required": ["type", "id", "status", "url", "request_id", "created_at", "answer", "error"],
+        "properties": {
+            "type": {"type": "string", "enum": ["job"]},
+            "id": _TEXT,
+            "status": {"type": "string", "enum": ["queued", "running", "done", "failed", "cancelled"]},
+            "url": _TEXT,
+            "request_id": _TEXT,
+            "created_at": {"type": "string", "format": "date-time"},
+            "answered_at": {"type": ["string", "null"], "format": "date-time"},
+            "tries": {"type": "integer"},
+            "answer": {"oneOf": [_ref("Completed"), {"type": "null"}]},
+            "error": {"oneOf": [_FREE, {"type": "null"}]},
+        },
+    },
 }
 
 
@@ -187,6 +223,14 @@ def _get(name: str, summary: str, *statuses: int, media_type: str = "application
     return {"get": {"operationId": name, "summary": summary, "responses": responses}}
 
 
+def _job(name: str, summary: str) -> Schema:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "responses": {"200": _answer(_content(_ref("Job"))), **_errors(401, 404, 503)},
+    }
+
+
 def _admin(method: str, name: str, summary: str, *statuses: int) -> Schema:
     """A path that asks for the admin key, and changes the service, or tells of it."""
     told = _get(name, f"{summary} Asks for the admin key.", 403, *statuses)["get"]
@@ -202,6 +246,16 @@ _NAMED: Schema = {"name": "name", "in": "path", "required": True, "schema": _TEX
 _NOT_READY: Schema = {
     "503": {"description": "Not now: it drains, or its ledger cannot be written.", "content": _content(_ref("Object"))}
 }
+_KEY_HEADER: Schema = {
+    "name": "idempotency-key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "description": "Names the request: the same key and body get the same answer for a day, without a second charge.",
+}
+_COMPLETE = _post("complete", "Answer on the cheapest tier that does it.", "Complete", "Completed", streams=True)
+_COMPLETE["post"]["parameters"] = [_KEY_HEADER]
+_COMPLETE["post"]["responses"]["202"] = {"description": "Put off.", "content": _content(_ref("Accepted"))}
 _READY = _get("ready", "May it be sent requests?")
 _READY["get"]["responses"] |= _NOT_READY
 DOCUMENT = msgspec.json.encode(
@@ -211,9 +265,12 @@ DOCUMENT = msgspec.json.encode(
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}, {"key": []}],
         "paths": {
-            "/complete": _post(
-                "complete", "Answer on the cheapest tier that does it.", "Complete", "Completed", streams=True
-            ),
+            "/complete": _COMPLETE,
+            "/jobs/{name}": {
+                "get": _job("job", "How a request that was put off stands, and its answer."),
+                "delete": _job("cancel", "End a job that has no answer yet, and the call that is made for it."),
+                "parameters": [_NAMED],
+            },
             "/v1/messages": _post("messages", "The Messages API, routed.", "Messages", "Message", streams=True),
             "/v1/messages/count_tokens": _post("count_tokens", "The API's own token count.", "Counted", "Count"),
             "/explain": _post("explain", "The whole decision, without the call.", "Complete", "Object"),

@@ -19,8 +19,9 @@ from ..serving import Served
 from ..vocabulary import Ask, Caller
 from ..wire.ask import read_complete, read_counted, read_messages
 from .admin import Administers, AdminKey, admin_routes
-from .door import Door, Front, log_fault
+from .door import Act, Door, Front, log_fault
 from .failures import allowed, answer, of_the_framework
+from .jobs import Jobs, job_routes
 from .openapi import DOCUMENT
 from .request import headers_of, request_id_of
 
@@ -59,10 +60,23 @@ class Opened(Response[bytes]):
         return self._door
 
 
+class Repeats(Protocol):
+    """Requests with an idempotency-key, answered once."""
+
+    def over(self, act: Act) -> Act: ...
+
+
 def build_api(
-    *, front: Front, pipeline: Handles, counting: Counts, health: Health, admin: tuple[AdminKey, Administers]
+    *,
+    front: Front,
+    pipeline: Handles,
+    counting: Counts,
+    health: Health,
+    admin: tuple[AdminKey, Administers],
+    later: tuple[Repeats, Jobs],
 ) -> Litestar:
     """The ASGI application."""
+    repeating, jobs = later
 
     async def explain_it(ask: Ask, caller: Caller) -> Served:
         told = await pipeline.explain(ask, caller)
@@ -71,32 +85,18 @@ def build_api(
     async def count_it(ask: Ask, _caller: Caller) -> Served:
         return await counting.count_tokens(ask)
 
-    complete_door = Door(front, read_complete, pipeline.handle)
-    messages_door = Door(front, read_messages, pipeline.handle)
-    count_door = Door(front, read_counted, count_it)
-    explain_door = Door(front, read_complete, explain_it)
-
-    @post("/complete", status_code=200)
-    async def complete() -> Opened:
-        return Opened(complete_door)
-
-    @post("/v1/messages", status_code=200)
-    async def messages() -> Opened:
-        return Opened(messages_door)
-
-    @post("/v1/messages/count_tokens", status_code=200)
-    async def count_tokens() -> Opened:
-        return Opened(count_door)
-
-    @post("/explain", status_code=200)
-    async def explain() -> Opened:
-        return Opened(explain_door)
-
+    doors = {
+        "/complete": Door(front, read_complete, repeating.over(pipeline.handle)),
+        "/v1/messages": Door(front, read_messages, pipeline.handle),
+        "/v1/messages/count_tokens": Door(front, read_counted, count_it),
+        "/explain": Door(front, read_complete, explain_it),
+    }
     return Litestar(
         route_handlers=[
-            *(complete, messages, count_tokens, explain),
+            *(_opened(path, door) for path, door in doors.items()),
             *_models(front, counting),
             *_about(front, health),
+            *job_routes(front, jobs),
             *admin_routes(*admin, front.clock),
         ],
         exception_handlers={Exception: _refused(front)},
@@ -105,6 +105,14 @@ def build_api(
         debug=False,
         state=State({FRONT: front}),
     )
+
+
+def _opened(path: str, door: Door) -> Any:
+    @post(path, status_code=200)
+    async def opened() -> Opened:
+        return Opened(door)
+
+    return opened
 
 
 def _models(front: Front, counting: Counts) -> list[Any]:

@@ -20,6 +20,8 @@ from .failures import Headers, answer
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # A stream that is always ready must let others have their turn, the watch for its own caller's leaving too.
 TURN_CHUNKS = 64
+# What ends a stream: after it, an error would say of a whole answer that it is none.
+LAST_WORDS = (b"event: message_stop", b"event: error")
 _closing: set[asyncio.Future[None]] = set()  # the loop itself holds its tasks weakly only
 
 
@@ -31,6 +33,7 @@ class Writer:
         self._request_id = request_id
         self._started = False
         self._streaming = False
+        self._last_chunk = b""
         self._begun = False  # the stream's source has been asked for its first chunk
 
     async def serve(self, served: Served) -> None:
@@ -50,6 +53,7 @@ class Writer:
         sent = 0
         self._begun = True
         async for chunk in chunks:
+            self._last_chunk = chunk
             await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
             sent += 1
             if sent % TURN_CHUNKS == 0:
@@ -61,7 +65,8 @@ class Writer:
             status, headers, body = answer(error, self._request_id)
             await self._whole(status, (*headers, *more), body)
         elif self._streaming:
-            await self._last(encode("error", error_body(error, self._request_id)))
+            ended = any(mark in self._last_chunk for mark in LAST_WORDS)
+            await self._last(b"" if ended else encode("error", error_body(error, self._request_id)))
 
     async def _whole(self, status: int, headers: Headers, body: bytes) -> None:
         await self._head(status, (*headers, ("content-length", str(len(body)))))

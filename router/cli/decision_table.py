@@ -43,7 +43,7 @@ def show(rules: Rulebook, tried: tuple[Tried, ...], candidate: Rulebook | None, 
     if rules.policy.rules:
         console.print(_rule_table(rules))
     console.print(_task_table(rules))
-    for line in [*_in_words(rules), *_caching(rules), *_guards(rules, candidate)]:
+    for line in [*_in_words(rules), *_resilience(rules), *_caching(rules), *_guards(rules, candidate)]:
         console.print(Text(line), soft_wrap=True)
     _show_tests(console, tried)
     for warning in rules.warnings:
@@ -148,11 +148,33 @@ def _in_words(rules: Rulebook) -> list[str]:
     asked = f"asks {classifier.model} for {classifier.deadline_ms} ms" if classifier.enabled else "is off"
     cap = f", never above {classifier.cap_tier}" if classifier.cap_tier and classifier.enabled else ""
     ceiling = fallbacks.ceiling or rules.tier_order[-1]
-    last = "a canned reply" if fallbacks.canned else "an honest error"
+    last = "a canned reply" if fallbacks.canned or fallbacks.canned_in else "an honest error"
     return [
         f"\nWithout a verdict: tier {rules.default_tier}, task {rules.default_task}. The classifier {asked}{cap}.",
         f"When a call fails: {fallbacks.attempts} attempts, up to {ceiling}, then {last}.",
     ]
+
+
+def _resilience(rules: Rulebook) -> list[str]:
+    """Only what is not the default."""
+    policy, said = rules.policy, []
+    places = [("fallbacks.on", policy.fallbacks.on)]
+    places += [(f"fallbacks.workloads.{name}", reactions) for name, reactions in policy.fallbacks.workloads.items()]
+    places += [(f"tasks.{name}.on", task.on) for name, task in policy.tasks.items()]
+    for place, reactions in places:
+        said += [f"On {outcome}: {', '.join(actions) or 'fail'} ({place})." for outcome, actions in reactions.items()]
+    if policy.fallbacks.canned_in:
+        said.append(f"Canned replies in {', '.join(policy.fallbacks.canned_in)} too.")
+    keeps = [("every task", policy.replies.ttl_s, policy.replies.stale_s)]
+    keeps += [(name, task.keep.ttl_s, task.keep.stale_s) for name, task in policy.tasks.items() if task.keep]
+    said += [
+        f"Answers of {whose} are given again for {ttl_s:g} s, and {stale_s:g} s more when no model answers."
+        for whose, ttl_s, stale_s in keeps
+        if ttl_s or stale_s
+    ]
+    if not policy.replies.single_flight:
+        said.append("Equal requests at the same time have a call each.")
+    return said if policy.jobs.enabled else [*said, "Nothing is put off."]
 
 
 def _caching(rules: Rulebook) -> list[str]:

@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "cache": ("router.cli.cache:cache", "Plan what of a prompt to cache, and what that saves."),
     "rollout": ("router.cli.rollout:rollout", "A candidate policy: how it does, promote it, abort it."),
     "replay": ("router.cli.replay:replay", "Past traffic through another policy: who moves, and what it costs."),
+    "similar": ("router.cli.similar:similar", "From which likeness on may an answer be given again?"),
     "audit": ("router.cli.audit:audit", "Who changed what the service does, and when."),
     "usage": ("router.cli.usage:usage", "What was spent, and on what."),
 }

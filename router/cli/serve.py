@@ -1,6 +1,6 @@
 """`tierwise serve`: the service, until it is told to stop.
 
-Rule: options over settings, a banner, signals, and what runs beside the requests; the service is built in app.py.
+Rule: options over settings, a banner, signals, and what runs beside the requests; the service is built in app/.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import gc
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from typing import Any
 import click
 import uvloop
 
-from ..api.server import Ground
-from ..api.server import serve as serve_app
+from ..api.server import Ground, listen, server_of
 from ..app import Service, running_service
 from ..errors import RequestError, StartError
 from ..settings import Settings, load_settings
+
+LOOK_S = 0.1
 
 
 @click.command()
@@ -64,18 +66,43 @@ async def _serve(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         beside = [asyncio.ensure_future(one) for one in (_flush_often(), *service.beside)]
+        jobs_end = asyncio.ensure_future(_jobs_end(service, settings.drain_s))
         _reload_on_signal(service)
         try:
-            await serve_app(service.app, ground, service.admission, lambda port: _banner(settings, service, port))
+            await _until_told(service, ground, jobs_end, lambda port: _banner(settings, service, port))
         except OSError as error:
             raise StartError(
                 f"TIERWISE_PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}"
             ) from None
         finally:
-            for one in beside:
+            for one in (jobs_end, *beside):
                 one.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await asyncio.gather(jobs_end, *beside, return_exceptions=True)
             sys.stdout.flush()
+
+
+async def _until_told(
+    service: Service, ground: Ground, jobs_end: asyncio.Task[None], ready: Callable[[int], None]
+) -> None:
+    """Serves until a signal, then until open answers and jobs have ended; a second signal does not wait."""
+    listening = listen(ground.host, ground.port)
+    server = server_of(service.app, ground, service.admission)
+    ready(listening.getsockname()[1])
+    await server.serve(sockets=[listening])
+    if not service.admission.draining or server.force_exit:
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, jobs_end.cancel)
+    await asyncio.wait({jobs_end})
+
+
+async def _jobs_end(service: Service, drain_s: float) -> None:
+    """Until no job runs in a service that drains, but no longer than it may drain."""
+    while not service.admission.draining:  # noqa: ASYNC110 - set by a signal, and nobody else waits for it
+        await asyncio.sleep(LOOK_S)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(drain_s):
+            await service.deferring.idle()
 
 
 async def _flush_often() -> None:

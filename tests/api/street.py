@@ -15,14 +15,14 @@ import msgspec
 from router.api.admin import AdminKey
 from router.api.admission import Admission
 from router.api.auth import Keys
-from router.api.door import Front
+from router.api.door import Act, Front
 from router.api.routes import build_api
 from router.api.server import Ground, Server, listen, server_of
 from router.clock import SystemClock
 from router.errors import RequestError
 from router.serving import Served
 from router.telemetry import JsonEvents
-from router.vocabulary import Ask, Caller
+from router.vocabulary import Ask, Caller, Job
 
 BODY = b'{"id":"msg_1","type":"message"}'
 JSON = ("content-type", "application/json")
@@ -117,6 +117,22 @@ class Administered:
         return {"told": what}
 
 
+class Repeated:
+    """Nothing is remembered of a key."""
+
+    def over(self, act: Act) -> Act:
+        return act
+
+
+class NoJobs:
+    """There are no jobs here."""
+
+    async def status(self, job_id: str, _caller: Caller) -> Job:
+        raise RequestError("router_job_unknown", f"there is no job {job_id}")
+
+    cancel = status
+
+
 @asynccontextmanager
 async def open_doors(
     answering: Answering = plain,
@@ -132,7 +148,14 @@ async def open_doors(
         keys=Keys(keys or {}, b"pepper"), admission=room, clock=clock, events=events, body_limit_bytes=LIMIT_BYTES
     )
     admin = (AdminKey(ADMIN_KEY), Administered())
-    app = build_api(front=front, pipeline=pipeline, counting=pipeline, health=Health(room, events), admin=admin)
+    app = build_api(
+        front=front,
+        pipeline=pipeline,
+        counting=pipeline,
+        health=Health(room, events),
+        admin=admin,
+        later=(Repeated(), NoJobs()),
+    )
     patience = {"drain_s": 5.0, "head_s": 5.0, "body_bytes_per_s": 1024, **ground}
     server = server_of(app, Ground(host="127.0.0.1", port=0, **patience), room)
     listening = listen("127.0.0.1", 0)

@@ -19,6 +19,9 @@ default: {tier: sonnet, task: general}
 tasks: {general: {description: Anything., max_tokens: 2000}, question: {description: A short question.}}
 fallbacks: {canned: "Please try again. ({request_id})", backoff_ms: 1}
 limits: {idle_timeout_s: 0.3, first_byte_s: 1.0}
+breaker: {enabled: false}  # each test has its own faults; tests/matrix is about many
+retries: {burst: 100000}
+pacing: {enabled: false}
 """
 TURN: Any = {"role": "user", "content": "What is the capital of France?"}
 TOOL: Any = {

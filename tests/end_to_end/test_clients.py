@@ -162,9 +162,12 @@ async def test_the_models_are_listed_with_the_one_that_routes_first(client: anth
 )
 def test_an_error_of_the_api_arrives_as_it_left(street: Street, status: int, kind: str) -> None:
     street.fault(kind="status", status=status, retry_after=17 if status == 429 else None, message="Wörds of its own")
-    got, body = raw(street, messages(), x_request_id="me-1")
+    asked = messages(
+        model="claude-opus-4-7" if status == 429 else "claude-sonnet-5-5"
+    )  # which is left alone for 17 s then
+    got, body = raw(street, asked, x_request_id="me-1")
     direct, theirs = street.back.request(
-        "POST", "/v1/messages", msgspec.json.encode(messages()), {"x-api-key": "k", "anthropic-version": "2026-10-21"}
+        "POST", "/v1/messages", msgspec.json.encode(asked), {"x-api-key": "k", "anthropic-version": "2026-10-21"}
     )
     said = msgspec.json.decode(body)
     assert (got, direct) == (status, status)
@@ -178,7 +181,7 @@ async def test_retry_after_and_the_request_id_travel_with_a_rate_limit(
 ) -> None:
     street.fault(kind="status", status=429, retry_after=17)
     with pytest.raises(anthropic.RateLimitError) as caught:
-        await client.messages.create(model="claude-sonnet-5-5", max_tokens=500, messages=[TURN])
+        await client.messages.create(model="claude-haiku-4-5", max_tokens=500, messages=[TURN])
     headers = caught.value.response.headers
     assert (headers["retry-after"], headers["request-id"].startswith("req_")) == ("17", True)
 
