@@ -100,15 +100,16 @@ async def _ask_until(target: Target, end: float) -> _Run:
 async def _one_connection(target: Target, end: float, run: _Run) -> None:
     address = urlsplit(target.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
-    body = target.body.encode()
     head = (
         f"POST {address.path} HTTP/1.1\r\nhost: {address.netloc}\r\ncontent-type: application/json\r\n"
-        f"x-api-key: bench\r\nanthropic-version: 2023-06-01\r\ncontent-length: {len(body)}\r\n\r\n"
-    ).encode()
+        "x-api-key: bench\r\nanthropic-version: 2023-06-01\r\ncontent-length: "
+    )
     try:
         while time.monotonic() < end:
             began = time.monotonic()
-            writer.write(head + body)
+            # Each request is another one: equal requests at the same time would share a call.
+            body = f'{target.body[:-1]}, "metadata": {{"user_id": "{id(run)}-{len(run.waited_s)}-{run.failed}"}}}}'
+            writer.write(f"{head}{len(body)}\r\n\r\n{body}".encode())
             status, length = await _read_answer(reader)
             run.waited_s.append(time.monotonic() - began)
             run.bytes += length

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -25,18 +26,25 @@ FAILED = b"HTTP/1.1 529 Overloaded\r\ncontent-length: 2\r\n\r\n{}"
 
 
 async def answered(reply: bytes, ask: Callable[[Target], Awaitable[Window]]) -> Window:
-    """What a driver makes of a server that gives this reply to everything."""
+    """What a driver makes of a server that gives this reply to everything. No two requests are the same."""
+    seen: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while await reader.readuntil(b"\r\n\r\n{}"):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                size = re.search(rb"(?i)content-length: ([0-9]+)", head)
+                assert size is not None, "a request says how long it is"
+                seen.append(await reader.readexactly(int(size[1])))
                 writer.write(reply)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        return await ask(Target(f"http://127.0.0.1:{port}/v1/messages", "{}"))
+        window = await ask(Target(f"http://127.0.0.1:{port}/v1/messages", '{"a": 1}'))
+    assert len(seen) == len(set(seen)), "equal requests at the same time would share a call"
+    assert all(json.loads(body)["a"] == 1 for body in seen)
+    return window
 
 
 @pytest.mark.anyio
