@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
 import msgspec
 import uvicorn
@@ -95,14 +95,6 @@ class Server(uvicorn.Server):
             if loop.time() >= until_s or (heed_force and self.force_exit):
                 return
             await asyncio.sleep(LOOK_S)
-
-
-async def serve(app: Litestar, ground: Ground, admission: Admission, ready: Callable[[int], None]) -> None:
-    """Serve until a signal, then drain. `ready` is told the port. Raises OSError when it cannot listen."""
-    listening = listen(ground.host, ground.port)
-    server = server_of(app, ground, admission)
-    ready(listening.getsockname()[1])
-    await server.serve(sockets=[listening])
 
 
 def server_of(app: Litestar, ground: Ground, admission: Admission) -> Server:

@@ -89,6 +89,7 @@ async def _until_told(
     server = server_of(service.app, ground, service.admission)
     ready(listening.getsockname()[1])
     await server.serve(sockets=[listening])
+    service.events.say("drained", left_open=service.admission.in_flight)
     if not service.admission.draining or server.force_exit:
         return
     for number in (signal.SIGINT, signal.SIGTERM):

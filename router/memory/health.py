@@ -120,7 +120,9 @@ class Health:
             return "closed", 0.0
         if self._around.credential.shut:
             return "open", max(self._around.credential.wait_s(now_s), desk.circuit.open_for_s(now_s) or 0.0)
-        return desk.circuit.state, desk.circuit.open_for_s(now_s)
+        state, open_for_s = desk.circuit.state, desk.circuit.open_for_s(now_s)
+        # Its time is up, and nobody has asked for it since: the next call probes.
+        return ("half_open" if state == "open" and open_for_s == 0.0 else state), open_for_s
 
     def _apply_early(self, now_s: float) -> None:
         early, self._early = self._early, {}
