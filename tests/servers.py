@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.processes import free_port
+from tests.programs import needed
 
 START_S = 30.0
 
@@ -25,8 +26,7 @@ START_S = 30.0
 @contextmanager
 def running_redis(port: int = 0) -> Iterator[str]:
     """A Redis of its own, on a free port or on one where another was ended; its address."""
-    program = shutil.which("redis-server")
-    assert program is not None, "these tests need the program redis-server: install it (Debian: redis-server)"
+    program = needed("redis-server", "redis-server")
     port = port or free_port()
     options = ("--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no", "--loglevel", "warning")
     with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as child:
@@ -84,10 +84,7 @@ def running_postgres() -> Iterator[str]:
 
 def _postgres() -> Path:
     """The folder of its programs, which many systems keep off the path."""
-    found = shutil.which("postgres")
-    folders = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    assert folders, "these tests need the program postgres: install it (Debian: postgresql)"
-    return folders[-1]
+    return Path(needed("postgres", "postgresql", "usr/lib/postgresql/*/bin/postgres")).parent
 
 
 def _wait_for_ready(child: subprocess.Popen[bytes], log: Path) -> None:

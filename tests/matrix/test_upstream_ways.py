@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import ssl
 import subprocess
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ..processes import free_port
+from ..programs import needed
 from ..upstream.rawserver import JSON, SSE, Request, Wire, chunk, error, head, http, message
 from .api import CLOSE, hangs_up, resets, says, sends, stream_of, then_silence, well
 from .caller import asked, of_task, prompt
@@ -39,8 +39,7 @@ async def test_u10_what_cannot_be_reached_was_not_sent(mother: Mother, tmp_path:
 
 def self_signed(folder: Path) -> ssl.SSLContext:
     """What a server shows that nobody vouches for."""
-    program = shutil.which("openssl")
-    assert program is not None, "this test needs the program openssl: install it (Debian: openssl)"
+    program = needed("openssl", "openssl")
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     made = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1")
     names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")

@@ -6,7 +6,6 @@ Rule: no test here. The certificate is made anew for each run, by the program op
 from __future__ import annotations
 
 import asyncio
-import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -15,13 +14,14 @@ from pathlib import Path
 
 from aiohttp import web
 
+from ..programs import needed
+
 NAME = "hooks.example.com"
 
 
 def certificate(folder: Path) -> Path:
     """A key and a certificate for NAME, in one file."""
-    program = shutil.which("openssl")
-    assert program is not None, "these tests need the program openssl: install it"
+    program = needed("openssl", "openssl")
     path = folder / "certificate.pem"
     made = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
     names = ("-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}")
