@@ -129,8 +129,7 @@ class Giving:
             return
         assembler = Assembler()
         try:
-            for run in runs:
-                assembler.add_all(run)
+            assembler.add_all(b"".join(runs))
             self.keep(story, running, assembler.message())
         except WireError:
             return  # what was passed on as it came need not make sense to us

@@ -143,8 +143,7 @@ class Sending:
             async with asyncio.timeout(story.left_s(self._clock.monotonic())):
                 async for run in running.frames:
                     running.held.append(run)
-            for run in running.held:
-                assembler.add_all(run)
+            assembler.add_all(b"".join(running.held))
         except TimeoutError:
             raise Broken(_LATE) from None
         except WireError as error:

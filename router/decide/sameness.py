@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Collection
+from functools import lru_cache
+from struct import pack
 from typing import Protocol
 
 import msgspec
@@ -19,6 +21,7 @@ from ..wire.json_gate import check_keys
 from .policy import Rulebook
 
 DIGEST_BYTES = 32
+BEGINNINGS_MAX = 256
 NEVER = ("mcp_servers", "container")  # what these lead to is done outside, and not the same twice
 HOW_IT_IS_SENT = "stream"  # the one field that makes no other answer
 OWN_HEADERS = frozenset({"anthropic-version", "anthropic-beta"})  # in the facts already
@@ -47,32 +50,48 @@ def owner(caller: Caller, rules: Rulebook) -> str:
 
 def begun(kind: bytes, ask: Ask, caller: Caller, rules: Rulebook, rule_name: str | None) -> Digest:
     """A digest of all but the body. `kind` keeps digests apart that are made for different ends."""
-    digest = hashlib.blake2b(digest_size=DIGEST_BYTES, person=kind)
     facts, words = ask.facts, ask.words
     whose = b"all" if rules.policy.replies.shared else b"of " + _utf8(caller.tenant)
     fallback = words.fallback if words.fallback == "same" else ""
-    frame(digest, whose, rules.hash.encode(), facts.api_version.encode(), *_many(sorted(set(facts.betas))))
-    others = sorted(header for header in ask.headers if header[0] not in OWN_HEADERS)
-    frame(digest, *_many([f"{name}: {value}" for name, value in others]))
     # A task's own output format and stop sequences are added at one door, and for one form, only.
-    frame(digest, ask.door.encode(), b"short" if ask.short_form else b"")
-    frame(digest, *(_optional(one) for one in (words.task, words.feature, rule_name)), fallback.encode())
+    form = "short" if ask.short_form else ""
+    frame = (rules.hash, facts.api_version, ask.door.value, form, fallback)
+    return _begun(kind, whose, frame, facts.betas, ask.headers, (words.task, words.feature, rule_name)).copy()
+
+
+@lru_cache(maxsize=BEGINNINGS_MAX)
+def _begun(
+    kind: bytes,
+    whose: bytes,
+    frame_words: tuple[str, ...],
+    betas: tuple[str, ...],
+    headers: tuple[tuple[str, str], ...],
+    names: tuple[str | None, ...],
+) -> hashlib.blake2b:
+    """Of one kind of caller and request: most requests begin like one before. Never changed, only copied."""
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES, person=kind)
+    others = sorted(header for header in headers if header[0] not in OWN_HEADERS)
+    frame(digest, whose, *map(_utf8, frame_words), *_many(sorted(set(betas))))
+    frame(digest, *_many([f"{name}: {value}" for name, value in others]), *map(_optional, names))
     return digest
 
 
 def add_body(digest: Digest, ask: Ask, ignore: Collection[str] = (), without: Collection[str] = ()) -> None:
     """Every top-level field, in the order of names; inside a value the bytes are as the caller sent them."""
+    parts: list[bytes] = []
     for name in sorted(ask.fields):
         if name == HOW_IT_IS_SENT or name in without:
             continue
         raw = bytes(ask.fields[name])
-        parts = _normal(name, raw, ignore) if ignore else None
-        frame(digest, _utf8(name), *((b"=", raw) if parts is None else _counted(parts)))
+        normal = _normal(name, raw, ignore) if ignore else None
+        parts += (_utf8(name), *((b"=", raw) if normal is None else _counted(normal)))
+    frame(digest, *parts)
 
 
 def frame(digest: Digest, *parts: bytes) -> None:
+    """How many parts, how long each is, and the parts."""
+    digest.update(pack(f"<{len(parts) + 1}Q", len(parts), *map(len, parts)))
     for part in parts:
-        digest.update(len(part).to_bytes(8, "little"))
         digest.update(part)
 
 

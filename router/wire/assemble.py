@@ -7,11 +7,12 @@ over, as every client does. What Reading lets pass can be put together.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from ..errors import WireError
-from .sse import Splitter, parse
+from .sse import parse, parse_all
 
 Fields = dict[str, msgspec.Raw]
 
@@ -23,8 +24,23 @@ _APPENDED = {
 }
 _REPLACING = frozenset({"signature_delta", "compaction_delta"})
 
+
+class _Piece(msgspec.Struct):
+    """A delta, as far as most of them go."""
+
+    type: Any = None
+    text: Any = None
+    thinking: Any = None
+    partial_json: Any = None
+
+
+class _Growing(msgspec.Struct):
+    delta: _Piece
+
+
 _FIELDS = msgspec.json.Decoder(Fields)
 _OPTIONAL_FIELDS = msgspec.json.Decoder(Fields | None)
+_GROWING = msgspec.json.Decoder(_Growing)
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _STRING = msgspec.json.Decoder(str)
 _ANYTHING = msgspec.json.Decoder(msgspec.Raw)
@@ -40,12 +56,12 @@ class _Block:
         self._pieces: dict[str, list[str]] = {}
         self._citations: list[msgspec.Raw] = []
 
+    def grow(self, target: str, piece: str) -> None:
+        self._pieces.setdefault(target, []).append(piece)
+
     def add(self, delta: Fields) -> None:
         kind = _text(delta.get("type"))
-        if kind in _APPENDED:
-            source, target = _APPENDED[kind]
-            self._pieces.setdefault(target, []).append(_text(delta.get(source)))
-        elif kind in _REPLACING:
+        if kind in _REPLACING:
             self._fields.update((name, value) for name, value in delta.items() if name != "type")
         elif kind == "citations_delta" and "citation" in delta:
             self._citations.append(delta["citation"])
@@ -70,17 +86,19 @@ class Assembler:
 
     def add_all(self, run: bytes) -> None:
         """Take a run of whole events in."""
-        for frame in Splitter().feed(run):
-            self.add(frame)
+        for name, data in parse_all(run):
+            self._take(name, data)
 
     def add(self, frame: bytes) -> None:
         """Take one event in."""
-        name, data = parse(frame)
+        self._take(*parse(frame))
+
+    def _take(self, name: str, data: bytes) -> None:
         step = _STEPS.get(name)
         if step is None or not data:
             return
         try:
-            step(self, _FIELDS.decode(data))
+            step(self, data)
         except (ValueError, LookupError, RecursionError):  # msgspec's and UTF-8's errors are ValueErrors
             raise WireError(f"a {name} that cannot be put together") from None
 
@@ -91,20 +109,27 @@ class Assembler:
         content = [block.whole() for block in self._blocks]
         return _ENCODER.encode({**self._message, "content": content, "usage": self._usage})
 
-    def _start(self, event: Fields) -> None:
-        self._message = _FIELDS.decode(event["message"])
+    def _start(self, data: bytes) -> None:
+        self._message = _FIELDS.decode(_FIELDS.decode(data)["message"])
         self._usage = _FIELDS.decode(self._message["usage"])
 
-    def _block_start(self, event: Fields) -> None:
-        block = _FIELDS.decode(event["content_block"])
+    def _block_start(self, data: bytes) -> None:
+        block = _FIELDS.decode(_FIELDS.decode(data)["content_block"])
         self._blocks.append(_Block(block))
         if _text(block.get("type")) == "fallback" and (model := _model(block.get("to"))) is not None:
             self._message["model"] = model
 
-    def _block_delta(self, event: Fields) -> None:
-        self._blocks[-1].add(_FIELDS.decode(event["delta"]))
+    def _block_delta(self, data: bytes) -> None:
+        delta = _GROWING.decode(data).delta
+        source, target = _APPENDED.get(delta.type, ("", "")) if isinstance(delta.type, str) else ("", "")
+        if not source:
+            self._blocks[-1].add(_FIELDS.decode(_FIELDS.decode(data)["delta"]))
+            return
+        piece = getattr(delta, source)
+        self._blocks[-1].grow(target, piece if isinstance(piece, str) else "")
 
-    def _message_delta(self, event: Fields) -> None:
+    def _message_delta(self, data: bytes) -> None:
+        event = _FIELDS.decode(data)
         _overlay(self._usage, _OPTIONAL_FIELDS.decode(event.pop("usage", _NULL)) or {})
         _overlay(self._message, _OPTIONAL_FIELDS.decode(event.pop("delta", _NULL)) or {})
         del event["type"]

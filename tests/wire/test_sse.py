@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.errors import WireError
-from router.wire.sse import Splitter, encode, parse
+from router.wire.sse import Splitter, encode, parse, parse_all
 
 from .samples import RUN
 
@@ -44,6 +44,14 @@ def test_the_frames_are_the_same_however_the_bytes_are_cut(stream: bytes, places
     assert (frames, rest) == split(cut(stream, places))
     assert (frames, rest) == split([stream[at : at + 1] for at in range(len(stream))])
     assert stream == b"".join(frames) + rest, "no byte is lost, added or moved"
+
+
+usual = st.lists(st.sampled_from([*RUN, b"event: ping\ndata: {}\n\n"]), max_size=6).map(b"".join)
+
+
+@given(streams | usual | st.tuples(usual, streams).map(b"".join))
+def test_a_run_is_read_as_its_events_are(run: bytes) -> None:
+    assert [parse(frame) for frame in Splitter().feed(run)] == parse_all(run)
 
 
 def by_the_book(stream: bytes) -> list[tuple[str, bytes]]:
