@@ -16,6 +16,7 @@ import httpx2
 
 from .caps import TooBig
 
+_READ = httpx2.ByteStream(b"")
 _LAST_BYTES_S = 0.05  # for the end of a body whose content is complete: usually it is there already
 
 
@@ -80,7 +81,7 @@ class Body:
         self._closed = True
         self._silence.over()
         if self._ended:  # the connection went back to its pool by itself
-            self._released()
+            self._let_go()
         else:
             self._closing = asyncio.get_running_loop().create_task(self._cut())
 
@@ -91,7 +92,12 @@ class Body:
         except (httpx2.TransportError, RuntimeError):
             pass  # cut all the same: it broke off meanwhile, or another task is still reading
         finally:
-            self._released()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """A response and its stream hold each other: undone here, they go at once, and not in a collection."""
+        self._response.stream = _READ
+        self._released()
 
     async def _drain(self) -> None:
         with contextlib.suppress(TimeoutError, httpx2.TransportError):
@@ -122,6 +128,7 @@ class Silence:
         self._until_s = math.inf
 
     def over(self) -> None:
+        self._too_long = _nothing  # it holds us, as we hold it
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -135,3 +142,7 @@ class Silence:
             return
         self.was_too_long = True
         self._too_long()
+
+
+def _nothing() -> None:
+    pass

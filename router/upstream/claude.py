@@ -18,7 +18,7 @@ from ..vocabulary import Billed, Outcome, OutcomeKind
 from .answer import ClaudeAnswer, Stream, failed
 from .body import Body
 from .caps import COMPRESSED, DEFAULT_CAPS, Caps
-from .client import headers_to_send, open_client
+from .client import TIMEOUT, headers_to_send, open_client
 from .faults import outcome_of_exception, outcome_of_response
 from .whole import judged
 
@@ -100,7 +100,12 @@ class ClaudeUpstream:
 
     async def _head(self, call: Call) -> httpx2.Response:
         """Send, and wait for the head. The body of a 200 is left unread."""
-        options: anthropic.RequestOptions = {"headers": headers_to_send(call.headers)}
+        # What is not said is copied from the SDK's defaults, in every call, and the copies cost more than the words.
+        options: anthropic.RequestOptions = {
+            "headers": headers_to_send(call.headers),
+            "max_retries": 0,
+            "timeout": TIMEOUT,
+        }
         if call.method == "GET":
             answer = await self._client.get(
                 self._address(call.path), cast_to=httpx2.Response, options=options, stream=True, stream_cls=_UNUSED

@@ -16,7 +16,7 @@ import httpx2
 from .caps import Caps, Guard
 
 # One hour is no timeout: every wait of a call is bounded above the SDK, where it is known what it is for.
-_TIMEOUT = httpx2.Timeout(3600.0, connect=5.0, pool=5.0)
+TIMEOUT = httpx2.Timeout(3600.0, connect=5.0, pool=5.0)
 _IDLE_CONNECTION_S = 30.0
 _KEPT_HEADERS = ("accept", "content-type", "authorization", "anthropic-version")
 
@@ -37,7 +37,7 @@ class Client(anthropic.AsyncAnthropic):
             auth_token="" if keyless else (None if api_key else auth_token),
             webhook_key="",
             max_retries=0,
-            timeout=_TIMEOUT,
+            timeout=TIMEOUT,
             open_telemetry=False,
             http_client=http,
         )
@@ -64,10 +64,11 @@ def open_client(*, base_url: str, api_key: str | None, auth_token: str | None, c
     http = anthropic.DefaultAioHttpClient(
         follow_redirects=False,
         trust_env=False,
-        timeout=_TIMEOUT,
+        timeout=TIMEOUT,
         limits=httpx2.Limits(max_connections=connections, keepalive_expiry=_IDLE_CONNECTION_S),
         event_hooks={"response": [Guard(caps)]},
     )
+    http.headers.clear()  # of its own it would add what we say ourselves, and merge the two in every call
     return Client(base_url=base_url, api_key=api_key, auth_token=auth_token, http=http)
 
 
