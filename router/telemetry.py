@@ -24,6 +24,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 # What callers name themselves: kept as it is where it is a plain name, else as a digest that is the same
 # for the same name.
 FOREIGN = ("feature", "user", "session", "upstream_request_id")
+_TOKENS = tuple((f"{label}_tokens", label) for label in ("input", "output", "cache_read", "cache_write"))
+_MONEY = tuple((f"{label}_usd", label) for label in ("uncached", "answered"))
 _HELP = {
     "requests": "Requests by who answered them.",
     "outcomes": "Requests by how their last attempt ended.",
@@ -64,19 +66,18 @@ class JsonEvents:
         self.count("outcomes", str(fields["outcome"]))
         self.count("models", str(fields["model"]))
         self._add("attempts", "answer", fields["attempts"])
-        for name in ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"):
-            self._add("tokens", name.removesuffix("_tokens"), fields[name])
-        for name in ("uncached_usd", "answered_usd"):
-            self._add("nanousd", name.removesuffix("_usd"), round(float(str(fields.get(name, 0))) * 1e9))
-        if self._write is not None:
-            self._line("request", {**fields, **{name: plain_name(fields.get(name)) for name in FOREIGN}})
+        for name, label in _TOKENS:
+            self._add("tokens", label, fields[name])
+        for name, label in _MONEY:
+            self._add("nanousd", label, round(float(str(fields.get(name, 0))) * 1e9))
+        self._line("request", fields)
 
     def count(self, name: str, label: str = "") -> None:
         self._add(name, label, 1)
 
     def say(self, event: str, **fields: object) -> None:
         """A line about the service itself: start, stop, trouble."""
-        self._line(event, {name: plain_name(value) if name in FOREIGN else value for name, value in fields.items()})
+        self._line(event, fields)
 
     def metrics(self) -> bytes:
         """The counters as Prometheus reads them."""
@@ -90,7 +91,9 @@ class JsonEvents:
         return ("\n".join(lines) + "\n").encode()
 
     def _add(self, name: str, label: str, amount: object) -> None:
-        counter = self._counters.setdefault(name, Counter())
+        counter = self._counters.get(name)
+        if counter is None:
+            counter = self._counters[name] = Counter()
         if label not in counter and label and (len(counter) >= LABELS_MAX or not _PLAIN.fullmatch(label)):
             label = "other"
         counter[label] += amount if isinstance(amount, int) else 0
@@ -98,7 +101,11 @@ class JsonEvents:
     def _line(self, event: str, fields: Mapping[str, object]) -> None:
         if self._write is None:
             return
-        line = plain_line(_ENCODER.encode({"event": event, "at_ms": self._clock.now_ms(), **fields}))
+        told = {"event": event, "at_ms": self._clock.now_ms(), **fields}
+        for name in FOREIGN:
+            if name in told:
+                told[name] = plain_name(told[name])
+        line = plain_line(_ENCODER.encode(told))
         try:
             self._write(line + b"\n")
         except (OSError, ValueError):  # a full disk, a reader that went away, a closed file

@@ -24,6 +24,7 @@ from ..errors import RequestError, StartError
 from ..settings import Settings, load_settings
 
 LOOK_S = 0.1
+YOUNG_OBJECTS = 10_000
 
 
 @click.command()
@@ -65,6 +66,8 @@ async def _serve(settings: Settings) -> None:
         # again would stop every request for a tenth of a second.
         gc.collect()
         gc.freeze()
+        # A request leaves no cycles behind: looked for every 700 objects, they cost 4 % of it and were never there.
+        gc.set_threshold(YOUNG_OBJECTS, 10, 10)
         beside = [asyncio.ensure_future(one) for one in (_flush_often(), *service.beside)]
         jobs_end = asyncio.ensure_future(_jobs_end(service, settings.drain_s))
         _reload_on_signal(service)

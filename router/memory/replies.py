@@ -66,9 +66,8 @@ class MemoryReplies:
         shelf = self._shelves.get(kept.tenant)
         if shelf is None:
             shelf = self._new_shelf()
-        before = shelf.currsize
-        shelf.pop(key, None)
-        self._total += round(shelf.currsize - before)
+        if key in shelf:
+            self._total -= size_of(shelf.pop(key))
         self._make_room(kept.tenant, size)
         shelf[key] = kept
         self._shelves[kept.tenant] = shelf  # making room may have closed it
