@@ -33,7 +33,8 @@ def decided(story: Story, dressed: Dressed | None) -> Decided:
         policy_hash=story.rules.hash,
         candidate=story.candidate,
         facts=ask.facts,
-        words=msgspec.structs.replace(ask.words, webhook=None),  # an address may carry a secret
+        # An address may carry a secret.
+        words=ask.words if ask.words.webhook is None else msgspec.structs.replace(ask.words, webhook=None),
         headers=_headers(story),
         texts=story.texts,
         verdict=story.verdict,

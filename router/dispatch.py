@@ -73,7 +73,8 @@ class Dispatch:
             if move.wait_s > 0:
                 await clock.sleep(move.wait_s)
             dressed = first if move.rung == 0 else dress(story, rungs[move.rung])
-            if await self._caches.herds.wait(story, dressed, story.left_s(clock.monotonic())):
+            left_s = story.left_s(clock.monotonic())
+            if dressed.caching is not None and await self._caches.herds.wait(story, dressed, left_s):
                 dressed = dress(story, rungs[move.rung])  # what it waited for is warm now
             elsewhere = len({step.rung for step in tried} | {move.rung}) < len(rungs)
             passed = await self._enter(story, dressed, (move.cost, elsewhere), made)

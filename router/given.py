@@ -43,7 +43,7 @@ class Giving:
 
     async def fresh(self, story: Story) -> KeptReply | None:
         """Before anybody is asked."""
-        if story.key is None or not _looks_up(story) or not may_give(story.ask, story.rules, story.task_named):
+        if story.key is None or not story.rules.gives_again or not may_give(story.ask, story.rules, story.task_named):
             return None
         kept = await self._found(story, Age.FRESH)
         self._events.count("replies", "hit" if kept is not None else "miss")
@@ -243,12 +243,6 @@ def _is_broken(story: Story, body: bytes) -> bool:
 def _is_lower(tier: str | None, story: Story) -> bool:
     order, chosen = story.rules.tier_order, story.chosen.tier
     return tier is not None and chosen is not None and order.index(tier) < order.index(chosen)
-
-
-def _looks_up(story: Story) -> bool:
-    """Is anything ever kept? Where it is not, nobody need look."""
-    rules = story.rules
-    return bool(rules.policy.replies.ttl_s) or any(task.keep is not None for task in rules.tasks.values())
 
 
 def _rule_name(story: Story) -> str | None:

@@ -88,9 +88,7 @@ class Recalling:
 def _key(ask: Ask, caller: Caller, rules: Rulebook, rule: Rule | None) -> bytes | None:
     """Only where answers are kept or shared: it is a digest of the whole body."""
     replies = rules.policy.replies
-    if not (
-        replies.single_flight or replies.ttl_s or replies.stale_s or any(task.keep for task in rules.tasks.values())
-    ):
+    if not (replies.single_flight or replies.stale_s or rules.gives_again):
         return None
     return reply_key(ask, caller, rules, None if rule is None else rule.name)
 

@@ -7,6 +7,7 @@ vocabulary and errors; never an edge, never the settings.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import msgspec
 
@@ -23,8 +24,11 @@ API_TIMEOUT_S = 600.0
 ON_THE_WAY_S = 1.0
 
 
-class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """A request from the moment it was read. It keeps the policy it began with."""
+class Story(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """A request from the moment it was read. It keeps the policy it began with.
+
+    What is worked out again and again of the same facts is kept in its dict; a story that goes on begins without it.
+    """
 
     ask: Ask
     caller: Caller
@@ -95,7 +99,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         rules = self.cache_rules
         return self.path is not None and rules.marks == "auto" and rules.longest == "1h"
 
-    @property
+    @cached_property
     def whole_s(self) -> float:
         """How long the caller waits, at most: the least of what he, his client and the policy say."""
         own_s = self.ask.words.deadline_s
@@ -125,7 +129,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         timeout_s = self.task.timeout_s if self.choice is not None else None
         return timeout_s or self.rules.deadline_s[self.ask.words.workload.value]
 
-    @property
+    @cached_property
     def buffers(self) -> bool:
         """Is a stream held back until it is whole?"""
         if self.ask.words.buffered or self.task.continuations:
@@ -138,10 +142,9 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         """May an equal request's call answer it too? Where its task is not known yet, none may be personal."""
         if self.key is None or not self.rules.policy.replies.single_flight:
             return False
-        tasks = self.rules.tasks
         if self.task_named is not None:
-            return not tasks[self.task_named].personal
-        return not any(task.personal for task in tasks.values())
+            return not self.rules.tasks[self.task_named].personal
+        return not self.rules.has_personal
 
     @property
     def can_wait(self) -> bool:
@@ -153,7 +156,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         facts = self.ask.facts
         return facts.prefix_fingerprint if facts.tools_bytes or facts.system_bytes else ""
 
-    @property
+    @cached_property
     def until_s(self) -> float:
         return self.started_s + self.whole_s
 

@@ -5,6 +5,7 @@ Rule: made by policyfile/, never changed; a new policy is a new Rulebook.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from .measured import Measured
 from .tasks import Task
 
 
-class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
+class Rulebook(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything that a decision may know besides the request: one checked, frozen whole."""
 
     policy: Policy
@@ -43,3 +44,13 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""  # the file, for messages
     files: tuple[str, ...] = ()  # all that it was made from
     warnings: tuple[str, ...] = ()
+
+    @cached_property
+    def gives_again(self) -> bool:
+        """Is any answer given again while it is fresh?"""
+        return bool(self.policy.replies.ttl_s) or any(task.keep is not None for task in self.tasks.values())
+
+    @cached_property
+    def has_personal(self) -> bool:
+        """Is any task's answer for its own caller alone?"""
+        return any(task.personal for task in self.tasks.values())
