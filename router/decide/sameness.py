@@ -55,15 +55,15 @@ def begun(kind: bytes, ask: Ask, caller: Caller, rules: Rulebook, rule_name: str
     fallback = words.fallback if words.fallback == "same" else ""
     # A task's own output format and stop sequences are added at one door, and for one form, only.
     form = "short" if ask.short_form else ""
-    frame = (rules.hash, facts.api_version, ask.door.value, form, fallback)
-    return _begun(kind, whose, frame, facts.betas, ask.headers, (words.task, words.feature, rule_name)).copy()
+    same = (rules.hash, facts.api_version, ask.door.value, form, fallback)
+    return _begun(kind, whose, same, facts.betas, ask.headers, (words.task, words.feature, rule_name)).copy()
 
 
 @lru_cache(maxsize=BEGINNINGS_MAX)
 def _begun(
     kind: bytes,
     whose: bytes,
-    frame_words: tuple[str, ...],
+    same: tuple[str, ...],
     betas: tuple[str, ...],
     headers: tuple[tuple[str, str], ...],
     names: tuple[str | None, ...],
@@ -71,7 +71,7 @@ def _begun(
     """Of one kind of caller and request: most requests begin like one before. Never changed, only copied."""
     digest = hashlib.blake2b(digest_size=DIGEST_BYTES, person=kind)
     others = sorted(header for header in headers if header[0] not in OWN_HEADERS)
-    frame(digest, whose, *map(_utf8, frame_words), *_many(sorted(set(betas))))
+    frame(digest, whose, *map(_utf8, same), *_many(sorted(set(betas))))
     frame(digest, *_many([f"{name}: {value}" for name, value in others]), *map(_optional, names))
     return digest
 

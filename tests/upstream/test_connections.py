@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
+import httpx2
 import pytest
 
 from router.ports import Call
@@ -34,6 +36,24 @@ async def test_one_connection_serves_plain_answers_errors_and_streams_one_after_
     assert (b"".join(events()), None) == (b"".join(runs), broken)
     assert last.reply is not None
     assert 1 == server.connections
+
+
+@pytest.mark.parametrize("call", [PLAIN, STREAM])
+async def test_what_a_call_was_made_of_goes_with_it_and_waits_for_no_collection(call: Call) -> None:
+    responses = [http(200, message()) if call is PLAIN else chunked(*events())] * 2
+    async with upstream_to(answering(*responses)) as (upstream, _):
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in responses:
+                answer = await upstream.send(call)
+                if call is STREAM:
+                    await frames_of(answer)
+                del answer
+            left = [one for one in gc.get_objects() if type(one) is httpx2.Response]
+        finally:
+            gc.enable()
+    assert not left
 
 
 async def test_a_stream_whose_last_bytes_come_a_moment_later_gives_its_connection_back() -> None:
