@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -70,14 +70,14 @@ class JsonEvents:
             self._add("tokens", label, fields[name])
         for name, label in _MONEY:
             self._add("nanousd", label, round(float(str(fields.get(name, 0))) * 1e9))
-        self._line("request", fields)
+        self._line("request", fields, FOREIGN)
 
     def count(self, name: str, label: str = "") -> None:
         self._add(name, label, 1)
 
     def say(self, event: str, **fields: object) -> None:
         """A line about the service itself: start, stop, trouble."""
-        self._line(event, fields)
+        self._line(event, fields, [name for name in FOREIGN if name in fields])
 
     def metrics(self) -> bytes:
         """The counters as Prometheus reads them."""
@@ -98,13 +98,12 @@ class JsonEvents:
             label = "other"
         counter[label] += amount if isinstance(amount, int) else 0
 
-    def _line(self, event: str, fields: Mapping[str, object]) -> None:
+    def _line(self, event: str, fields: Mapping[str, object], foreign: Iterable[str]) -> None:
         if self._write is None:
             return
         told = {"event": event, "at_ms": self._clock.now_ms(), **fields}
-        for name in FOREIGN:
-            if name in told:
-                told[name] = plain_name(told[name])
+        for name in foreign:
+            told[name] = plain_name(told.get(name))
         line = plain_line(_ENCODER.encode(told))
         try:
             self._write(line + b"\n")

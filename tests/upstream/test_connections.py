@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx2
 import pytest
@@ -38,21 +40,30 @@ async def test_one_connection_serves_plain_answers_errors_and_streams_one_after_
     assert 1 == server.connections
 
 
+@contextmanager
+def no_collection() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+async def read_to_its_end(upstream: ClaudeUpstream, call: Call) -> None:
+    answer = await upstream.send(call)
+    if call.stream:
+        await frames_of(answer)
+
+
 @pytest.mark.parametrize("call", [PLAIN, STREAM])
 async def test_what_a_call_was_made_of_goes_with_it_and_waits_for_no_collection(call: Call) -> None:
-    responses = [http(200, message()) if call is PLAIN else chunked(*events())] * 2
+    responses = [chunked(*events()) if call.stream else http(200, message())] * 2
     async with upstream_to(answering(*responses)) as (upstream, _):
-        gc.collect()
-        gc.disable()
-        try:
-            for _ in responses:
-                answer = await upstream.send(call)
-                if call is STREAM:
-                    await frames_of(answer)
-                del answer
+        with no_collection():
+            for _response in responses:
+                await read_to_its_end(upstream, call)
             left = [one for one in gc.get_objects() if type(one) is httpx2.Response]
-        finally:
-            gc.enable()
     assert not left
 
 
