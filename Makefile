@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no
 TEST_JOBS ?= 2
 ARGS ?=
 
-.PHONY: help setup serve test bench bench-cache bench-replay bench-faults lint soak lock clean
+.PHONY: help setup serve test eval bench bench-cache bench-replay bench-faults bench-routing lint soak lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -24,6 +24,9 @@ serve: $(VENV)/.runtime ## Set up, then serve; without a key against the bundled
 
 test: $(VENV)/.dev ## Set up, then run every test (ARGS="tests/wire -k sse" narrows it)
 	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile --quiet $(ARGS)
+
+eval: $(VENV)/.evals ## Measure tiers with what only that needs installed too (ARGS="run --rehearse")
+	@$(BIN)/tierwise eval $(or $(ARGS),list)
 
 bench: $(VENV)/.runtime ## Measure speed, CPU and memory against the stand-in (ARGS=--quick for a look)
 	@$(BIN)/python -m tests.bench $(ARGS)
@@ -37,6 +40,10 @@ bench-replay: $(VENV)/.runtime ## Measure how many decisions a second a replay m
 bench-faults: $(VENV)/.runtime ## Measure what callers see while the API fails (ARGS="--quick --without-litellm")
 	@$(BIN)/python -m tests.bench.faults $(ARGS)
 
+DATA ?= ../shared/data
+bench-routing: $(VENV)/.evals ## Measure how well tiers are picked and the gate keeps its bound (DATA=..., ARGS=--quick)
+	@$(BIN)/python -m evals.replay --data $(DATA) $(ARGS)
+
 lint: $(VENV)/.dev ## Check style, types and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -47,9 +54,11 @@ soak: $(VENV)/.dev ## Run the tests that take minutes, with new random examples 
 
 lock: ## Pin every dependency by hash, anew with ARGS=--upgrade (the only target that needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs the command uv on PATH" >&2; exit 1; }
-	@uv pip compile pyproject.toml --extra build --extra language --extra redis --extra postgres --extra dev $(LOCK_OPTIONS) --output-file requirements-dev.lock
-	@uv pip compile pyproject.toml --extra build --extra language --extra redis --extra postgres --constraint requirements-dev.lock $(LOCK_OPTIONS) --output-file requirements.lock
+	@uv pip compile pyproject.toml $(SERVICE_EXTRAS) --extra evals --extra dev $(LOCK_OPTIONS) --output-file requirements-dev.lock
+	@uv pip compile pyproject.toml $(SERVICE_EXTRAS) --extra evals --constraint requirements-dev.lock $(LOCK_OPTIONS) --output-file requirements-evals.lock
+	@uv pip compile pyproject.toml $(SERVICE_EXTRAS) --constraint requirements-dev.lock $(LOCK_OPTIONS) --output-file requirements.lock
 
+SERVICE_EXTRAS := --extra build --extra language --extra redis --extra postgres
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links $(ARGS)
 
@@ -70,6 +79,10 @@ $(VENV)/pyvenv.cfg:
 $(VENV)/.runtime: requirements.lock pyproject.toml $(VENV)/pyvenv.cfg
 	@$(PIP_INSTALL) --require-hashes --requirement requirements.lock
 	@$(PIP_INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.evals: requirements-evals.lock $(VENV)/.runtime
+	@$(PIP_INSTALL) --require-hashes --requirement requirements-evals.lock
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime

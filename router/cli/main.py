@@ -21,10 +21,20 @@ VERBS: dict[str, tuple[str, str]] = {
     "cache": ("router.cli.cache:cache", "Plan what of a prompt to cache, and what that saves."),
     "rollout": ("router.cli.rollout:rollout", "A candidate policy: how it does, promote it, abort it."),
     "replay": ("router.cli.replay:replay", "Past traffic through another policy: who moves, and what it costs."),
+    # Nothing in router/ imports evals: these two are looked up by name, and only when asked for.
+    "eval": ("evals.__main__:evals", "Measure which tier does which task, and pick by that."),
+    "gate": ("evals.cli.gate:gate", "The small local model that answers instead of the classifier."),
     "similar": ("router.cli.similar:similar", "From which likeness on may an answer be given again?"),
     "audit": ("router.cli.audit:audit", "Who changed what the service does, and when."),
     "usage": ("router.cli.usage:usage", "What was spent, and on what."),
 }
+
+OURS = ("evals.", "router")
+NO_EVALS = (
+    "`tierwise {name}` needs the folder evals/, which is not installed here (the container image holds none): run it in"
+    " a checkout of the repository, as `make eval` does"
+)
+NEEDS = "`tierwise {name}` needs the extra `evals`: make eval, or pip install 'tierwise[evals]' ({missing} is missing)"
 
 
 class Verbs(click.Group):
@@ -37,7 +47,13 @@ class Verbs(click.Group):
         if name not in VERBS:
             return None
         module, _, attribute = VERBS[name][0].partition(":")
-        command = getattr(importlib.import_module(module), attribute)
+        try:
+            command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            missing = error.name or "a package"
+            if not module.startswith("evals.") or missing.startswith(OURS):
+                raise
+            raise StartError((NO_EVALS if missing == "evals" else NEEDS).format(name=name, missing=missing)) from None
         assert isinstance(command, click.Command), "a verb is a click command"
         return command
 
