@@ -9,11 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..decide.evidence import pick, weighed
+from ..decide.evidence import pick
 from ..decide.policy import Rule, Rulebook, When
 from ..decide.price import price_at
 from ..decide.trial import Tried
 from ..vocabulary import PICO_PER_USD, Difficulty
+from .measured_table import measured_data, measured_table, measured_words
+from .wide import console_for
 
 
 def as_data(rules: Rulebook, tried: tuple[Tried, ...]) -> dict[str, object]:
@@ -29,6 +31,7 @@ def as_data(rules: Rulebook, tried: tuple[Tried, ...]) -> dict[str, object]:
             {"name": rule.name, "when": conditions(rule.when), "then": action(rule)} for rule in rules.policy.rules
         ],
         "tasks": {name: tiers_of(name, rules) for name in rules.tasks},
+        "measured": measured_data(rules),
         "difficulty": rules.difficulty,
         "deadline_s": rules.deadline_s,
         "warnings": rules.warnings,
@@ -43,6 +46,11 @@ def show(rules: Rulebook, tried: tuple[Tried, ...], candidate: Rulebook | None, 
     if rules.policy.rules:
         console.print(_rule_table(rules))
     console.print(_task_table(rules))
+    if rules.routes:
+        table = measured_table(rules)
+        console_for(table).print(table)
+        for line in measured_words(rules):
+            console.print(Text(line), soft_wrap=True)
     for line in [*_in_words(rules), *_resilience(rules), *_caching(rules), *_guards(rules, candidate)]:
         console.print(Text(line), soft_wrap=True)
     _show_tests(console, tried)
@@ -133,13 +141,9 @@ def _task_table(rules: Rulebook) -> Table:
         table.add_column(heading, no_wrap=True)
     table.add_column("max_tokens", justify="right")
     table.add_column("deadline", justify="right")
-    table.add_column("measured")
     for name, task in rules.tasks.items():
         deadline_s = task.timeout_s or rules.deadline_s["interactive"]
-        measured = "; ".join(f"{one.tier} {one.rate:.0%} of {one.cases}" for one in weighed(name, rules))
-        table.add_row(
-            name, *tiers_of(name, rules).values(), str(task.max_tokens), f"{deadline_s:g} s", Text(measured or "-")
-        )
+        table.add_row(name, *tiers_of(name, rules).values(), str(task.max_tokens), f"{deadline_s:g} s")
     return table
 
 

@@ -47,9 +47,12 @@ def broken(output: Output, message: bytes, contract: Contract | None = None) -> 
     if output.type == "text":
         return None
     try:
-        text = "".join(block.text or "" for block in _MESSAGE.decode(message).content if block.type == "text")
+        blocks = _MESSAGE.decode(message).content
     except (msgspec.DecodeError, RecursionError):
         return "the answer is no JSON, which the task promises"
+    if any(block.type == "tool_use" for block in blocks):
+        return None  # it asks for a tool first: the answer comes in a later turn
+    text = "".join(block.text or "" for block in blocks if block.type == "text")
     return flaw(output, text, contract)
 
 

@@ -84,6 +84,7 @@ REACTIONS: dict[OutcomeKind, tuple[Action, ...]] = {
     K.CONTEXT_EXCEEDED: _SERVE,
     K.EMPTY: _SERVE,
     K.BROKEN_CONTRACT: ("escalate", "serve"),
+    K.DISAGREED: ("escalate", "serve"),
 }
 # Under pressure a request that nobody waits for is put off before anything else stands in for it.
 PUT_OFF: frozenset[OutcomeKind] = frozenset({K.RATE_LIMITED, K.RAMP_LIMITED, K.OVERLOADED, K.HELD_BACK, K.BREAKER_OPEN})

@@ -7,6 +7,7 @@ that differ in any part ever share a digest.
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Collection
 from functools import lru_cache
@@ -26,9 +27,19 @@ NEVER = ("mcp_servers", "container")  # what these lead to is done outside, and 
 HOW_IT_IS_SENT = "stream"  # the one field that makes no other answer
 OWN_HEADERS = frozenset({"anthropic-version", "anthropic-beta"})  # in the facts already
 _NOTHING = (b"null", b"[]")
+# Tools that the API knows by name and its caller runs, like his own; what has any other type the API runs itself.
+_RUN_BY_CALLER = re.compile(r"custom|(bash|text_editor|computer|memory)_\d{8}")
 _STRING = msgspec.json.Decoder(str)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class _Tool(msgspec.Struct):
+    type: str | None = None
+
+
+_TOOLS = msgspec.json.Decoder(list[_Tool])
+_NO_TOOLS = msgspec.Raw(b"[]")
 
 
 class Digest(Protocol):
@@ -38,9 +49,22 @@ class Digest(Protocol):
 
 def repeatable(ask: Ask) -> bool:
     """May any answer to it ever be given twice?"""
-    if ask.words.cache == "off":
-        return False
-    return all(bytes(ask.fields[name]).strip() in _NOTHING for name in NEVER if name in ask.fields)
+    return ask.words.cache != "off" and not _leads_outside(ask)
+
+
+def may_act(ask: Ask) -> bool:
+    """Could the API do something for it outside, by a server, a container or a tool that it runs? Twice is not once."""
+    if _leads_outside(ask):
+        return True
+    try:
+        tools = _TOOLS.decode(ask.fields.get("tools", _NO_TOOLS))
+    except msgspec.DecodeError:
+        return True  # nobody knows what it is
+    return any(tool.type is not None and not _RUN_BY_CALLER.fullmatch(tool.type) for tool in tools)
+
+
+def _leads_outside(ask: Ask) -> bool:
+    return any(bytes(ask.fields[name]).strip() not in _NOTHING for name in NEVER if name in ask.fields)
 
 
 def owner(caller: Caller, rules: Rulebook) -> str:

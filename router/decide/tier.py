@@ -102,8 +102,8 @@ def _wanted(name: str, task: str | None, verdict: Verdict, rules: Rulebook) -> t
 def _without_evidence(task: str, rules: Rulebook) -> tuple[str, str] | None:
     """Where the policy trusts measurements only, what it does without them; None: the difficulty decides."""
     wanted = rules.policy.routes
-    if wanted.without == "difficulty" or not wanted.enabled:
-        return None
+    if wanted.without in ("difficulty", "estimate") or not wanted.enabled:
+        return None  # an estimate that can be made was picked already
     if wanted.without == "default":
         return rules.default_tier, f"{task} is not measured: the policy's default tier {rules.default_tier}"
     top = rules.policy.classifier.cap_tier or _highest(rules)

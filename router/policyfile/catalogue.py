@@ -68,7 +68,8 @@ def _check_names(catalogue: Catalogue, root: Mapping, page: Page, report: Report
 
 def _check_dates(catalogue: Catalogue, root: Mapping, page: Page, report: Report) -> None:
     for model_id, model in catalogue.models.items():
-        for key, text in (("retires", model.retires), ("not_before", model.not_before)):
+        days = {"released": model.released, "retires": model.retires, "not_before": model.not_before}
+        for key, text in days.items():
             if text is not None and day_of(text) is None:
                 spot = find(root, "models", model_id, key)
                 report.error(page, spot, f"`{key}` takes a day such as 2026-11-30, not `{text}`")

@@ -26,6 +26,7 @@ from .environment import filled_in
 from .extending import extended
 from .failchecks import check_failing
 from .guardchecks import check_guards, check_use
+from .learnchecks import check_learning, fitted
 from .measurements import in_force, read_routes
 from .pricelist import read_prices
 from .report import Report
@@ -65,28 +66,35 @@ def load(
     check_guards(sources, environment, report)
     check_use(sources, used or {}, report)
     contracts = check_failing(sources, report)
+    check_learning(sources, report)
+    gate = fitted(sources, policy.parent, report)
     prewarm = cachechecks.warming(sources, policy.parent, report)
     varying = cachechecks.varying(sources, report)
-    evidence = {} if routes is None else in_force(routes, sources, report)
+    evidence = {} if routes is None else in_force(routes, sources, report, today)
     report.raise_errors()
     rules = _rulebook(
         sources,
         routes=evidence,
         webhook=_webhook(sources.policy, environment),
-        files=tuple(str(path) for path in (policy, base, *beside, routes_path) if path is not None)
+        files=tuple(str(path) for path in (policy, base, *beside, routes_path, _gate_path(sources, policy)) if path)
         + cachechecks.files(sources, policy.parent),
         warnings=report.warnings,
     )
     secret = filled_in(sources.policy.jobs.secret or "", environment or {})
-    filled = {"prewarm": prewarm, "varying": varying, "contracts": contracts, "jobs_secret": secret}
-    return msgspec.structs.replace(rules, hash=_with(prewarm, rules.hash), **filled)
+    filled = {"prewarm": prewarm, "varying": varying, "contracts": contracts, "jobs_secret": secret, "gate": gate}
+    return msgspec.structs.replace(rules, hash=_with(rules.hash, prewarm, gate and gate.gate), **filled)
 
 
-def _with(prewarm: dict[str, bytes], policy_hash: str) -> str:
-    """What is kept warm is part of the policy, though it stands in files of its own."""
-    if not prewarm:
-        return policy_hash
-    return hashlib.sha256(msgspec.msgpack.encode((policy_hash, prewarm))).hexdigest()[:16]
+def _gate_path(sources: Sources, policy: Path) -> Path:
+    """Watched also before it is there: what is fitted while the service runs is used at once."""
+    return policy.parent / sources.policy.gate.file
+
+
+def _with(rules_hash: str, *parts: object) -> str:
+    """What stands in files of its own is part of the policy too."""
+    if not any(parts):
+        return rules_hash
+    return hashlib.sha256(msgspec.msgpack.encode((rules_hash, parts))).hexdigest()[:16]
 
 
 def _sources(policy: Path, beside: tuple[Path, Path], report: Report) -> tuple[Sources, Path | None]:

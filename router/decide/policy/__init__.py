@@ -5,7 +5,7 @@
     guarding.py    budgets, alerts, rollout         trials.py      the tests that a policy carries
     measured.py    routes.yaml                      catalogue.py   models.yaml and prices.yaml
     caching.py     the prompt cache                 failing.py     fallbacks, retries, breaker, pacing
-    replying.py    answers kept, requests put off
+    replying.py    answers kept, requests put off   learning.py    prompts kept, the gate, agreement
     rulebook.py    all of it, checked, with every default filled in
 
 Rule: records only. A field's `description` and `examples` are its documentation.
@@ -17,7 +17,8 @@ from .conditions import Range, Rule, When
 from .failing import Action, Breaker, Fallbacks, Pacing, Reactions, RetryBudget
 from .guarding import Alerts, Budget, Guardrails, Rollout
 from .language import ClassifierRules, Limits, Policy, Routes, Sticky
-from .measured import Measured, RouteFile
+from .learning import Agree, GateRules, Sampling
+from .measured import Measured, RouteFile, RouteVerdict
 from .part import EffortLevel, Part
 from .replying import Jobs, Keep, Replies, Similar
 from .rulebook import Rulebook
@@ -26,6 +27,7 @@ from .trials import Expected, Given, Said, Trial
 
 __all__ = [
     "Action",
+    "Agree",
     "Alerts",
     "Breaker",
     "Budget",
@@ -36,6 +38,7 @@ __all__ = [
     "EffortLevel",
     "Expected",
     "Fallbacks",
+    "GateRules",
     "Given",
     "Guardrails",
     "Jobs",
@@ -57,10 +60,12 @@ __all__ = [
     "RetryBudget",
     "Rollout",
     "RouteFile",
+    "RouteVerdict",
     "Routes",
     "Rule",
     "Rulebook",
     "Said",
+    "Sampling",
     "Similar",
     "Sticky",
     "Task",

@@ -45,6 +45,10 @@ class Model(Part, frozen=True, kw_only=True):
     fast: Annotated[bool, Meta(description="speed: fast is accepted.")] = False
     fast_beta: Annotated[str | None, Meta(description="The anthropic-beta that `speed: fast` needs, if any.")] = None
     geo: Annotated[bool, Meta(description="inference_geo is accepted.")] = True
+    released: Annotated[
+        str | None,
+        Meta(description="The day (YYYY-MM-DD) it came out: what was measured before that was another model."),
+    ] = None
     retires: Annotated[str | None, Meta(description="The day (YYYY-MM-DD) from which calls fail, once announced.")] = (
         None
     )

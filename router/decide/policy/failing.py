@@ -17,7 +17,7 @@ OutcomeName = Literal[
     "server_error", "upstream_timeout", "timed_out", "stalled", "connect_failed", "connection_lost", "conflict",
     "cut", "stream_error", "bad_answer", "too_big", "redirected", "not_found", "authentication", "permission",
     "bad_request", "too_large", "deadline", "refused", "cut_at_max_tokens", "context_exceeded", "empty",
-    "broken_contract",
+    "broken_contract", "disagreed",
 ]  # fmt: skip
 Action = Literal[
     "retry", "wait", "sibling", "up", "down", "next", "escalate",  # another call

@@ -2,7 +2,8 @@
 
 Rule: shape, defaults and per-field bounds only; checks across fields live in policyfile/. The parts that
 need room of their own: tasks.py (tiers and tasks), conditions.py (rules), caching.py (cache), failing.py (fallbacks,
-retries, breaker, pacing), replying.py (replies, jobs), guarding.py (budgets, alerts, rollout), trials.py (tests).
+retries, breaker, pacing), replying.py (replies, jobs), learning.py (gate,
+sampling, agreement), guarding.py (budgets, alerts, rollout), trials.py (tests).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from .caching import CacheRules
 from .conditions import Rule
 from .failing import Breaker, Fallbacks, Pacing, RetryBudget
 from .guarding import Alerts, Budget, Rollout
+from .learning import GateRules, Sampling
 from .part import DifficultyName, Name, Part, Positive, Share, Tokens, WorkloadName
 from .replying import Jobs, Replies
 from .tasks import Default, Task, Tier
@@ -90,17 +92,49 @@ class Routes(Part, frozen=True, kw_only=True):
             examples=[0.05],
         ),
     ] = None
+    by: Annotated[
+        Literal["bar", "verdict"],
+        Meta(
+            description="`bar`: this policy holds its own bar and margin against the numbers. `verdict`: the tier that"
+            " the evals named is taken as it is, while it still is the model that was measured; else the bar.",
+            examples=["verdict"],
+        ),
+    ] = "bar"
     min_cases: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Fewer cases than this are no evidence.", examples=[50])
-    ] = 50
+    ] = 20
     without: Annotated[
-        Literal["difficulty", "default", "top"],
+        Literal["difficulty", "default", "top", "estimate"],
         Meta(
-            description="Where there is no evidence for a task: the difficulty map, the default tier, or the highest"
-            " tier that a verdict can reach.",
+            description="Where there is no evidence for a task: the difficulty map, the default tier, the highest"
+            " tier that a verdict can reach, or the cheapest tier whose estimated pass rate clears the bar (else the"
+            " best one). Without enough cases for an estimate it is the difficulty map.",
             examples=["default"],
         ),
     ] = "difficulty"
+    prior_cases: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="An estimate draws a tier's pass rate on a task towards its rate on the other tasks, as if so"
+            " many cases more had gone like those.",
+            examples=[8],
+        ),
+    ] = 8.0
+    min_estimate_cases: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Fewer cases than this are no estimate. A graded request of production counts half a case.",
+            examples=[20],
+        ),
+    ] = 10
+    max_age_days: Annotated[
+        int,
+        Meta(ge=1, le=36_500, description="`tierwise check` warns of a measurement that is older.", examples=[90]),
+    ] = 180
 
 
 class Sticky(Part, frozen=True, kw_only=True):
@@ -175,6 +209,8 @@ class Policy(Part, frozen=True, kw_only=True):
         ClassifierRules()
     )
     routes: Annotated[Routes, Meta(description="How measured pass rates decide.")] = Routes()
+    gate: Annotated[GateRules, Meta(description="A small local model, where one was fitted.")] = GateRules()
+    sampling: Annotated[Sampling, Meta(description="Prompts that are kept, to learn from.")] = Sampling()
     sticky: Annotated[Sticky, Meta(description="Conversations stay on their model.")] = Sticky()
     cache: Annotated[CacheRules, Meta(description="Marks for the API's prompt cache.")] = CacheRules()
     fallbacks: Annotated[Fallbacks, Meta(description="What happens when a call fails.")] = Fallbacks()

@@ -40,6 +40,7 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     prewarm: dict[str, bytes] = {}  # by name: the body that warms it
     varying: Any = None  # lines of a system text that are moved behind the rest, compiled; None: none are
     contracts: dict[str, Any] = {}  # by task: its JSON Schema, compiled
+    gate: Any = None  # the local gate, compiled, where one was fitted: decide/gate.py makes and asks it
     matchers: tuple[Any, ...] = ()  # the rules, compiled: decide/rules.py makes and reads them
     source: str = ""  # the file, for messages
     files: tuple[str, ...] = ()  # all that it was made from

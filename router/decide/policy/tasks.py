@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from .failing import ON_EXAMPLE, Language, Reactions
+from .learning import Agree
 from .part import DifficultyName, EffortLevel, Name, Part, Positive, ThinkingMode, Tokens
 from .replying import Keep
 
@@ -125,6 +126,13 @@ class Task(Part, frozen=True, kw_only=True):
         bool, Meta(description="Its requests are about somebody: no answer is kept, and none is shared.",
                    examples=[True])
     ] = False  # fmt: skip
+    agree: Annotated[
+        Agree | None,
+        Meta(
+            description="Two cheap answers that agree are served; where they differ, the next tier is asked. Streams"
+            " are then held back until they are whole."
+        ),
+    ] = None
 
 
 class Default(Part, frozen=True, kw_only=True):
