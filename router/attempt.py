@@ -45,6 +45,7 @@ class Running:
         self.frames: AsyncIterator[bytes] | None = None  # where the stream goes on after `held`
         self.whole: bytes = b""  # the answer's body, for callers who want it whole
         self.broken: str | None = None  # what is wrong with an answer that its task promises to be otherwise
+        self.doubt: str | None = None  # why a second opinion does not stand behind the answer
         self.hurried = False  # it had less time to begin than the policy gives
         self.continues = False  # another attempt's answer
         self._book = book

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import msgspec
 
-from .affording import Affording
 from .attempt import Running
-from .ports import Clock, Gates, Want
-from .sending import BYTES_PER_TOKEN, Sending, input_tokens, worst
+from .furthering import Furthering
+from .sending import BYTES_PER_TOKEN
 from .story import Story
-from .vocabulary import Dressed, Edit, Outcome, OutcomeKind
+from .vocabulary import Dressed, Edit, OutcomeKind
 from .wire.joining import can_go_on, joined
 
 GO_ON = "Your answer was cut off. Go on exactly where it ended: repeat nothing, announce nothing, add no remark."
@@ -24,11 +23,8 @@ _TURNS = msgspec.json.Decoder(list[msgspec.Raw])
 class Continuing:
     """One per process; it holds no state of any request."""
 
-    def __init__(self, *, sending: Sending, gates: Gates, affording: Affording, clock: Clock) -> None:
-        self._sending = sending
-        self._affording = affording
-        self._gates = gates
-        self._clock = clock
+    def __init__(self, furthering: Furthering) -> None:
+        self._furthering = furthering
 
     async def finish(self, story: Story, dressed: Dressed, running: Running, made: list[Running]) -> None:
         """Calls for more, as often as the task allows; `running` holds the joined answer in the end."""
@@ -40,22 +36,9 @@ class Continuing:
                 return
 
     async def _more(self, story: Story, dressed: Dressed, running: Running, made: list[Running]) -> bool:
-        left_s = story.left_s(self._clock.monotonic())
-        if self._affording.more(story, sum(call.cost.pico for call in made) + worst(story, dressed)) is not None:
-            return False
-        said = len(running.whole) // BYTES_PER_TOKEN
-        want = Want(
-            model=dressed.model,
-            workload=story.ask.words.workload.value,
-            input_tokens=input_tokens(story, dressed) + said,
-            within_s=left_s / 4,
-        )
-        passed = await self._gates.enter(want, story.rules)
-        if isinstance(passed, Outcome):
-            return False
-        more = await self._sending.attempt(story, dressed, (passed, left_s), made)
-        more.continues = True
-        if more.outcome is None or more.outcome.kind not in GOES_ON or not more.whole:
+        said_tokens = len(running.whole) // BYTES_PER_TOKEN
+        more = await self._furthering.call(story, dressed, made, said_tokens)
+        if more is None or more.outcome is None or more.outcome.kind not in GOES_ON or not more.whole:
             return False
         whole = joined(running.whole, more.whole, exact=story.task.output.type != "text")
         if whole is not None:

@@ -8,20 +8,22 @@ from __future__ import annotations
 import msgspec
 
 from .affording import Affording
+from .agreeing import Agreeing
 from .attempt import Running
 from .caching import Caches
 from .continuing import Continuing
-from .decide.fallback import Send, Spell, Stop, Terms, Tried, give_up, next_move, patience_s
+from .decide.fallback import Send, Serve, Spell, Stop, Terms, Tried, give_up, next_move, patience_s
 from .decide.ladder import Rung
 from .dress import dress
+from .furthering import Furthering
 from .ports import Clock, Gates, Pass, Want
-from .sending import Sending, input_tokens, judged, worst
+from .sending import SHARE_TO_WAIT, Sending, input_tokens, judged, worst
 from .sharing import SharedStream
 from .story import Story
-from .vocabulary import UNSENT, Dressed, Outcome, Workload
+from .vocabulary import UNSENT, Billed, Dressed, Outcome, OutcomeKind, Workload
 
-# Of the time that is left: the longest that a request waits for its turn at one model, whatever the policy allows.
-SHARE_TO_WAIT = 0.25
+DOUBTED = Outcome(kind=OutcomeKind.DISAGREED, status=200, billed=Billed.SETTLED)
+Way = tuple[tuple[Tried, ...], tuple[Rung, ...], Terms]  # as far as it went, and what decides how it goes on
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +54,9 @@ class Dispatch:
     def __init__(self, *, sending: Sending, gates: Gates, affording: Affording, caches: Caches, clock: Clock) -> None:
         self._sending = sending
         self._affording = affording
-        self._continuing = Continuing(sending=sending, gates=gates, affording=affording, clock=clock)
+        furthering = Furthering(sending=sending, gates=gates, affording=affording, clock=clock)
+        self._continuing = Continuing(furthering)
+        self._agreeing = Agreeing(furthering, caches.events)
         self._gates = gates
         self._caches = caches
         self._clock = clock
@@ -78,14 +82,30 @@ class Dispatch:
                 dressed = dress(story, rungs[move.rung])  # what it waited for is warm now
             elsewhere = len({step.rung for step in tried} | {move.rung}) < len(rungs)
             passed = await self._enter(story, dressed, (move.cost, elsewhere), made)
-            if isinstance(passed, Outcome):
-                tried = (*tried, Tried(move.rung, passed))
-                continue
-            patience = patience_s(tried, rungs, terms, Spell(story.left_s(clock.monotonic()), story.whole_s))
-            running = await self._sending.attempt(story, dressed, (passed, patience), made)
-            if story.task.continuations:
-                await self._continuing.finish(story, dressed, running, made)
-            tried = (*tried, Tried(move.rung, judged(story, running)))
+            if not isinstance(passed, Outcome):
+                patience = patience_s(tried, rungs, terms, Spell(story.left_s(clock.monotonic()), story.whole_s))
+                doubted = (*tried, Tried(move.rung, DOUBTED)), rungs, terms
+                passed = await self._attempt(story, dressed, (passed, patience), made, doubted)
+            tried = (*tried, Tried(move.rung, passed))
+
+    async def _attempt(
+        self, story: Story, dressed: Dressed, leave: tuple[Pass, float], made: list[Running], doubted: Way
+    ) -> Outcome:
+        """One call, and what its task wants done about its answer: how that ended."""
+        running = await self._sending.attempt(story, dressed, leave, made)
+        if story.task.continuations:
+            await self._continuing.finish(story, dressed, running, made)
+        outcome = judged(story, running)
+        # Where a doubtful answer would be served all the same, nobody pays for a doubt.
+        if story.task.agree is not None and not self._is_served(story, doubted):
+            outcome = await self._agreeing.judged(story, running, outcome, made)
+        return outcome
+
+    def _is_served(self, story: Story, way: Way) -> bool:
+        """Would the way end here, with the answer that there is?"""
+        tried, rungs, terms = way
+        spell = Spell(story.left_s(self._clock.monotonic()), story.whole_s)
+        return isinstance(next_move(tried, rungs, terms, spell, 0.0), Serve)
 
     async def _enter(
         self, story: Story, dressed: Dressed, terms: tuple[float, bool], made: list[Running]
@@ -101,7 +121,8 @@ class Dispatch:
             cost=cost,
             elsewhere=elsewhere,
             stands_in=dressed.model != story.chosen.model,
-            charge=made[-1].row.model if made else "",
+            # A continuation and a witness are no steps: what is mended is the last step's failure.
+            charge=next((running.row.model for running in reversed(made) if not running.continues), ""),
         )
         return await self._gates.enter(want, story.rules)
 

@@ -20,6 +20,7 @@ from .decide.sameness import owner
 from .dispatch import Ended
 from .errors import WireError
 from .ports import Clock, Events, Ledger, Replies
+from .sampling import Sampling
 from .serving import Served
 from .sharing import SharedStream
 from .story import Story
@@ -36,8 +37,9 @@ SSE = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "
 class Giving:
     """One per process."""
 
-    def __init__(self, *, replies: Replies, clock: Clock, told: tuple[Events, Ledger]) -> None:
+    def __init__(self, *, replies: Replies, clock: Clock, told: tuple[Events, Ledger], sampling: Sampling) -> None:
         self._replies = replies
+        self._sampling = sampling
         self._clock = clock
         self._events, self._ledger = told
 
@@ -75,16 +77,25 @@ class Giving:
 
     def shared(self, story: Story, ended: Ended) -> Ended:
         """A stream that others may read, and that is kept when it has come whole."""
-        if story.key is None or not story.ask.facts.stream or ended.stop is not None:
+        if not story.ask.facts.stream or ended.stop is not None:
             return ended
         running = ended.answered
         if running.whole:  # it was held back until it was whole
             self.keep(story, running, running.whole)
-        stream = SharedStream(running, lambda runs: self.keep_stream(story, running, runs))
+            return ended if story.key is None else msgspec.structs.replace(ended, shared=SharedStream(running))
+        samples = self._sampling.wants(story)
+        if story.key is None and not samples:
+            return ended
+        stream = SharedStream(running, lambda runs: self.keep_stream(story, running, runs, samples=samples))
         return msgspec.structs.replace(ended, shared=stream)
 
     def keep(self, story: Story, running: Running, body: bytes) -> None:
-        """An answer that came whole, for those who will ask the same."""
+        """An answer that came whole: for those who will ask the same, and for those who learn from it."""
+        if self._sampling.wants(story):
+            self._sampling.take(story, running, body)
+        self._keep(story, running, body)
+
+    def _keep(self, story: Story, running: Running, body: bytes) -> None:
         reply, outcome = running.reply, running.outcome
         if story.key is None or reply is None or outcome is None or outcome.kind is not OutcomeKind.ANSWERED:
             return
@@ -101,8 +112,7 @@ class Giving:
             tier=running.row.tier,
             task=story.chosen.task,
             made_ms=now_ms,
-            # What a lower tier answered in need is better than nothing, and no more than that.
-            fresh_ms=now_ms if story.saved or _is_lower(running.row.tier, story) else fresh_ms,
+            fresh_ms=now_ms if _is_second_best(story, running) else fresh_ms,
             stale_ms=stale_ms,
         )
         self._replies.put(story.key, kept, question)
@@ -122,17 +132,21 @@ class Giving:
             self._ledger.note(note)
         return None
 
-    def keep_stream(self, story: Story, running: Running, runs: list[bytes]) -> None:
+    def keep_stream(self, story: Story, running: Running, runs: list[bytes], *, samples: bool) -> None:
         """The same of a stream, once it has ended."""
         observes = story.rules.policy.replies.similar.mode == "observe"
-        if story.key is None or not (observes or keep_of(story.rules, story.chosen.task) is not None):
+        keeps = story.key is not None and (observes or keep_of(story.rules, story.chosen.task) is not None)
+        if not samples and not keeps:
             return
         assembler = Assembler()
         try:
             assembler.add_all(b"".join(runs))
-            self.keep(story, running, assembler.message())
+            body = assembler.message()
         except WireError:
             return  # what was passed on as it came need not make sense to us
+        if samples:
+            self._sampling.take(story, running, body)
+        self._keep(story, running, body)
 
     def again(self, story: Story, ended: Ended, kept: KeptReply, by: str) -> Served:
         """A kept answer. Its usage is what it cost when it was made; now it costs nothing."""
@@ -238,6 +252,11 @@ def _is_broken(story: Story, body: bytes) -> bool:
     if story.ask.door is not Door.COMPLETE or story.ask.facts.has_format:
         return False
     return broken(story.task.output, body, story.rules.contracts.get(story.chosen.task)) is not None
+
+
+def _is_second_best(story: Story, running: Running) -> bool:
+    """What a lower tier answered in need, or nobody stands behind, is better than nothing, and no more than that."""
+    return story.saved or running.doubt is not None or _is_lower(running.row.tier, story)
 
 
 def _is_lower(tier: str | None, story: Story) -> bool:

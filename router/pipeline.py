@@ -17,12 +17,15 @@ from .decide.fallback import Stop
 from .decide.ladder import Rung
 from .dispatch import Dispatch, Ended
 from .dress import dress
+from .errors import RequestError
 from .explaining import explanation
 from .flights import Arrived, Flights
+from .gating import Gating
 from .given import Giving
 from .listening import Listening
 from .ports import Classifier, Clock, Question
 from .recalling import Recalling
+from .sending import Ready, ready
 from .serving import Served
 from .settling import Settling
 from .story import Story
@@ -40,14 +43,14 @@ class Pipeline:
         self,
         *,
         recalling: Recalling,
-        listen: tuple[Classifier, Listening],
+        listen: tuple[Classifier, Listening, Gating],
         affording: Affording,
         dispatch: Dispatch,
         end: tuple[Giving, Settling],
         clock: Clock,
     ) -> None:
         self._recalling = recalling
-        self._classifier, self._listening = listen
+        self._classifier, self._listening, self._gating = listen
         self._affording = affording
         self._dispatch = dispatch
         self._giving, self._settling = end
@@ -70,6 +73,7 @@ class Pipeline:
     async def _run(self, story: Story) -> Arrived:
         """Steps 3 to 7, once for all who ask the same at the same time."""
         story = await self._listen(story)
+        self._gating.audit(story)
         story = self._choose(story)
         story, rungs = self._affording.afford(story)  # 5: within limits and budgets, or not at all
         if story.broke is not None:
@@ -92,12 +96,24 @@ class Pipeline:
         story, rungs = self._affording.afford(story)
         return explanation(story, rungs)
 
+    def would_send(self, ask: Ask, caller: Caller) -> Ready:
+        """The first call of a request that names its tier, without cache marks. Nothing is sent, held or noted."""
+        recalled = self._recalling.recall(ask, caller)
+        story = self._choose(msgspec.structs.replace(recalled, path=None, verdict=SKIPPED))
+        if answers_itself(story.rule):
+            raise RequestError("router_refused", f"the rule {story.chosen.rule} answers it: no model is asked")
+        story, rungs = self._affording.afford(story)
+        return ready(story, dress(story, rungs[0]))
+
     # 3 ---- listen: only when the answer could change the choice
 
     async def _listen(self, story: Story) -> Story:
         ask, rules = story.ask, story.rules
         if not wants_verdict(story.known, rules):
             return msgspec.structs.replace(story, verdict=SKIPPED)
+        gated = self._gating.verdict(story)
+        if gated is not None:
+            return msgspec.structs.replace(story, verdict=gated)
         text = question_text(ask, rules.policy.classifier.max_chars)
         if not text:
             nothing = msgspec.structs.replace(SKIPPED, detail="there is no text to judge")

@@ -24,6 +24,7 @@ from .vocabulary import (
     Outcome,
     Path,
     Reply,
+    Sampled,
     Scope,
     Usage,
     Verdict,
@@ -130,6 +131,12 @@ class Replies(Protocol):
     async def get(self, key: bytes, tenant: str) -> KeptReply | None: ...  # fresh or stale: the caller looks
     def put(self, key: bytes, kept: KeptReply, fingerprint: Fingerprint | None = None) -> None: ...
     async def near(self, fingerprint: Fingerprint, tenant: str, threshold: float) -> KeptReply | None: ...
+
+
+class Samples(Protocol):
+    """Requests that are kept to learn from. Never raises, never waits: under pressure one is dropped."""
+
+    def keep(self, sampled: Sampled, days: int, max_mb: int) -> None: ...  # for so long, and at most so much in all
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ import msgspec
 from .attempt import GONE, Attempts, Running
 from .caching import Caches
 from .decide.contract import broken
-from .decide.price import worst_pico
+from .decide.price import input_estimate, worst_pico
 from .dress import body, max_tokens, streams_upstream
 from .errors import Broken, WireError
 from .ports import Answer, Call, Clock, Pass
@@ -26,6 +26,8 @@ from .wire.reply import outcome_kind
 # caller's connection stays quiet, so the next event lets it go.
 HOLD_S = 10.0
 BYTES_PER_TOKEN = 4
+# Of the time that is left: the longest that a call waits for its turn at one model, whatever the policy allows.
+SHARE_TO_WAIT = 0.25
 # A whole answer's head comes with its body: beyond the time to begin, so fast is even a slow model.
 TOKENS_PER_S = 30
 _LATE = Outcome(kind=OutcomeKind.DEADLINE, billed=Billed.UNKNOWN)
@@ -41,7 +43,12 @@ class Sending:
         self._clock = clock
 
     async def attempt(
-        self, story: Story, dressed: Dressed, leave: tuple[Pass | None, float], made: list[Running]
+        self,
+        story: Story,
+        dressed: Dressed,
+        leave: tuple[Pass | None, float],
+        made: list[Running],
+        role: str = "answer",
     ) -> Running:
         """`leave` is the pass to the model, and how long it may take to begin. Running on, if it is a stream."""
         passed, patience_s = leave
@@ -52,7 +59,7 @@ class Sending:
             tier=dressed.tier,
             at_ms=self._clock.now_ms(),
         )
-        row = msgspec.structs.replace(row, worst_pico=worst(story, dressed))
+        row = msgspec.structs.replace(row, role=role, worst_pico=worst(story, dressed))
         again = any(running.row.model == dressed.model for running in made)
         watch = self._caches.watch(story, dressed, again=again)
         call = self._call(story, dressed, patience_s)
@@ -153,6 +160,28 @@ class Sending:
         running.held = running.held if story.ask.facts.stream else []
         running.settle(Outcome(kind=outcome_kind(answer.reading.reply()), status=answer.status))
         await answer.close()
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that could be made: to whom, its bytes, and what it costs at most."""
+
+    model: str
+    tier: str | None
+    body: bytes
+    input_tokens: int  # about so many
+    max_tokens: int
+    worst_pico: int
+
+
+def ready(story: Story, dressed: Dressed) -> Ready:
+    return Ready(
+        model=dressed.model,
+        tier=dressed.tier,
+        body=body(story, dressed),
+        input_tokens=input_estimate(story.ask.facts),
+        max_tokens=max_tokens(story, dressed),
+        worst_pico=worst(story, dressed),
+    )
 
 
 def input_tokens(story: Story, dressed: Dressed) -> int:

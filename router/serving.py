@@ -78,8 +78,8 @@ def receipt(story: Story, ended: Ended, ended_as: OutcomeKind, now_s: float) -> 
     usage = running.reply.usage if running.reply is not None else Usage()
     spent = spent_pico(story, ended)
     exact = all(attempt.cost.exact for attempt in ended.attempts)
-    outcome = K.BROKEN_CONTRACT if running.broken is not None else ended_as
-    warnings = [WARNINGS.get(ended_as), running.broken]
+    outcome = K.BROKEN_CONTRACT if running.broken is not None else K.DISAGREED if running.doubt else ended_as
+    warnings = [WARNINGS.get(ended_as), running.broken, running.doubt]
     return {
         **choice_words(story),
         "model": running.row.model,
@@ -227,6 +227,7 @@ def attempt_words(attempt: Running) -> dict[str, object]:
     row = attempt.row
     return {
         "model": row.model,
+        "role": row.role,
         "outcome": row.outcome,
         "status": row.status,
         "billed": row.billed,

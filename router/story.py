@@ -132,7 +132,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def buffers(self) -> bool:
         """Is a stream held back until it is whole?"""
-        if self.ask.words.buffered or self.task.continuations:
+        if self.ask.words.buffered or self.task.continuations or self.task.agree is not None:
             return True
         of_task = self.task.buffered
         return self.rules.policy.fallbacks.buffered if of_task is None else of_task

@@ -47,6 +47,10 @@ _HELP = {
     "keys": "Requests with an idempotency-key, by what became of them.",
     "webhooks": "Tellings of finished jobs, by how they went.",
     "jobs": "Requests that were put off, by what became of them.",
+    "agreement": "Second opinions on a cheap answer: they agreed, it differs, or there was none to be had (alone).",
+    "samples": "Requests that were to be kept with their text, by what became of them.",
+    "gate": "Requests that the local gate looked at, by whether it answered or why it left them to the classifier.",
+    "gate_audits": "Answers of the local gate that the classifier was asked about too, by what came out.",
     "stalled_readers": "Connections that were ended because their reader took nothing.",
     "lost_lines": "Log lines that could not be written.",
 }

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 import msgspec
 
 from ..decide.policy import Rulebook
+from ..ledger.prompts import PromptStore
 from ..memory.gossip import Gossip
 from ..memory.health import Health
 from ..memory.prefixes import MemoryPrefixes
@@ -34,6 +35,7 @@ class Memory(msgspec.Struct, kw_only=True):
     health: Health
     alarms: Alarms
     purse: MemorySpend
+    samples: PromptStore
     beside: tuple[Coroutine[None, None, None], ...] = ()
 
 
@@ -50,8 +52,10 @@ async def open_memory(
         health=Health(clock, events),
         alarms=Alarms(events=events, clock=clock),
         purse=MemorySpend(),
+        samples=PromptStore(settings.data_dir, clock, events),
     )
     stack.push_async_callback(memory.alarms.close)
+    stack.callback(memory.samples.close)
     if settings.redis is not None:
         shared = RedisReplies(settings.redis, local, clock, events)
         gossip = Gossip(settings.redis, clock, events, memory.health.heard)

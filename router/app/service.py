@@ -25,6 +25,7 @@ from ..clock import SystemClock
 from ..counting import Counting
 from ..deferring import Deferring
 from ..dispatch import Dispatch
+from ..gating import Gating
 from ..given import Giving
 from ..ledger.books import Books
 from ..listening import Listening
@@ -33,6 +34,7 @@ from ..pipeline import Pipeline
 from ..ports import Clock
 from ..prewarming import Prewarming
 from ..recalling import Recalling
+from ..sampling import Sampling
 from ..sending import Sending
 from ..settings import Settings, environment
 from ..settling import Settling
@@ -55,19 +57,31 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     """A running service: what the doors open on, and what the banner tells."""
 
     app: Litestar
+    pipeline: Pipeline  # for who asks without a door: evals
+    ledger: Books
     admission: Admission
     helm: Helm
     events: JsonEvents
     deferring: Deferring
     upstream_url: str
-    beside: tuple[Work, ...]  # what runs beside the requests, until it is cancelled
+    works: Callable[[], tuple[Work, ...]]
+
+    @property
+    def beside(self) -> tuple[Work, ...]:
+        """What runs beside the requests, until it is cancelled; each asking makes it anew."""
+        return self.works()
 
 
 @asynccontextmanager
-async def running_service(settings: Settings, write: Callable[[bytes], object] | None) -> AsyncIterator[Service]:
-    """Builds the service, and takes it down in the opposite order: the books are closed last."""
+async def running_service(
+    settings: Settings, write: Callable[[bytes], object] | None, loader: Loader | None = None
+) -> AsyncIterator[Service]:
+    """Builds the service, and takes it down in the opposite order: the books are closed last.
+
+    `loader` is another one than the settings', for who measures the policy and does not serve it.
+    """
     clock = SystemClock()
-    loader = Loader(settings.policy, settings.models, settings.prices, environment=environment(), clock=clock)
+    loader = loader or loader_of(settings, clock)
     first = loader.load()  # before anything is opened: a wrong policy stops the start
     events = JsonEvents(write=write, clock=clock)
     async with AsyncExitStack() as stack:
@@ -76,20 +90,13 @@ async def running_service(settings: Settings, write: Callable[[bytes], object] |
         upstream, url = await _upstream(settings, clock, stack)
         attempts = Attempts(upstream=upstream, ledger=books, clock=clock)
         memory = await open_memory(settings, first.current, (clock, events), stack)
-        listening = Listening(attempts=attempts, gates=memory.health, clock=clock)
-        classifier = HaikuClassifier(
-            ask_model=listening.ask_model, verdicts=memory.verdicts, clock=clock, events=events
-        )
-        stack.push_async_callback(classifier.close)
+        listen = _listening(attempts, memory, (clock, events), stack)
         helm, affording = open_steering(settings, loader, memory, (clock, events, books), stack)
         caches = Caches(prefixes=memory.prefixes, events=events, clock=clock)
         admission, lag = doors = _doors(settings, helm, clock)
         later = open_later(database, helm, (clock, events), lambda: admission.draining)
         stack.push_async_callback(later.repeating.close)
-        pipeline = _pipeline(helm, books, (classifier, listening), (attempts, affording, caches), (memory, later))
-        prewarming = Prewarming(
-            rules=lambda: helm.current, calls=(attempts, memory.health), caches=caches, told=(events, clock)
-        )
+        pipeline = _pipeline(helm, books, listen, (attempts, affording, caches), (memory, later))
         beside = Beside(events)
         app = build_api(
             front=_front(settings, admission, clock, events),
@@ -99,16 +106,26 @@ async def running_service(settings: Settings, write: Callable[[bytes], object] |
             admin=(AdminKey(_admin_key(settings)), helm),
             later=(later.repeating, later.deferring),
         )
-        works = (helm.keep(), _reloading(helm, events), memory.alarms.tell(), prewarming.keep(), lag.keep())
+
+        def works() -> tuple[Work, ...]:
+            own = _works(helm, memory, (attempts, caches, lag), events)
+            return beside.watched((*own, *memory.beside, *later.beside(pipeline)))
+
         yield Service(
             app=app,
+            pipeline=pipeline,
+            ledger=books,
             admission=admission,
             helm=helm,
             events=events,
             deferring=later.deferring,
             upstream_url=url,
-            beside=beside.watched((*works, *memory.beside, *later.beside(pipeline))),
+            works=works,
         )
+
+
+def loader_of(settings: Settings, clock: Clock) -> Loader:
+    return Loader(settings.policy, settings.models, settings.prices, environment=environment(), clock=clock)
 
 
 async def _upstream(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[ClaudeUpstream, str]:
@@ -122,6 +139,31 @@ async def _upstream(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
     )
     stack.push_async_callback(upstream.close)
     return upstream, url
+
+
+def _listening(
+    attempts: Attempts, memory: Memory, told: tuple[Clock, JsonEvents], stack: AsyncExitStack
+) -> tuple[HaikuClassifier, Listening]:
+    clock, events = told
+    listening = Listening(attempts=attempts, gates=memory.health, clock=clock)
+    classifier = HaikuClassifier(ask_model=listening.ask_model, verdicts=memory.verdicts, clock=clock, events=events)
+    stack.push_async_callback(classifier.close)
+    return classifier, listening
+
+
+def _works(helm: Helm, memory: Memory, parts: tuple[Attempts, Caches, Lag], events: JsonEvents) -> tuple[Work, ...]:
+    """What the service itself does beside its requests."""
+    attempts, caches, lag = parts
+    tending = memory.samples.tend(lambda: _limits_of_samples(helm))
+    prewarming = Prewarming(
+        rules=lambda: helm.current, calls=(attempts, memory.health), caches=caches, told=(events, caches.clock)
+    )
+    return helm.keep(), _reloading(helm, events), memory.alarms.tell(), prewarming.keep(), lag.keep(), tending
+
+
+def _limits_of_samples(helm: Helm) -> tuple[int, int]:
+    sampling = helm.current.policy.sampling
+    return sampling.keep_days, sampling.max_mb
 
 
 def _reloading(helm: Helm, events: JsonEvents) -> Coroutine[None, None, None]:
@@ -173,7 +215,8 @@ def _pipeline(
     memory, later = end
     clock, events = caches.clock, caches.events
     pins = MemoryPins(clock)
-    giving = Giving(replies=memory.replies, clock=clock, told=(events, books))
+    sampling = Sampling(memory.samples, clock)
+    giving = Giving(replies=memory.replies, clock=clock, told=(events, books), sampling=sampling)
     settling = Settling(
         pins=pins,
         told=(events, books, helm),
@@ -185,7 +228,7 @@ def _pipeline(
     sending = Sending(attempts=attempts, caches=caches, clock=clock)
     return Pipeline(
         recalling=Recalling(steering=helm, pins=pins, caches=caches, clock=clock),
-        listen=listen,
+        listen=(*listen, Gating(classifier=listen[0], clock=clock, events=events)),
         affording=affording,
         dispatch=Dispatch(sending=sending, gates=memory.health, affording=affording, caches=caches, clock=clock),
         end=(giving, settling),

@@ -16,8 +16,9 @@ WIDTH, ROW, LABEL = 720, 46, 110
 MOVES_SHOWN = 100
 CAVEATS = (
     "Costs are the tokens that were used, at the exact price of the model that would have been asked; what a"
-    " request would have used there is not known. Retries count as they were where the model stays. The"
-    " classifier's own calls are not in the figures."
+    " request would have used there is not known. Retries and second opinions (`agree`) count as they were where the"
+    " model stays: whether two answers would have agreed is not replayed. The classifier's own calls are not in the"
+    " figures."
 )
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1c2430;margin:2rem auto;max-width:800px;padding:0 1rem}

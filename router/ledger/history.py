@@ -20,12 +20,16 @@ from .report import NoLedger, opened, query
 from .sqlite import AUDIT_COLUMNS, COLUMNS
 
 CHUNK = 2_000
+CHECK = "check"  # the role of a call whose answer was only held against another
 _COLUMNS = ", ".join(COLUMNS)
 _DECODE = msgspec.msgpack.Decoder(Decided).decode
 
 
 class Spent(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An answer's attempt, as far as a replay looks at it. In the order of SPENT."""
+    """An answer's attempt, as far as a replay looks at it. In the order of SPENT.
+
+    What second opinions cost is in the cost of the last one: they were paid for the answer, and are none themselves.
+    """
 
     model: str
     tier: str | None
@@ -42,10 +46,11 @@ class Spent(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 SPENT = Spent.__struct_fields__
 _OF_REQUESTS = f"""
-    SELECT request_id, attempt_id, at_ms, {", ".join(SPENT)} FROM ledger.attempts
-    WHERE request_id IN (SELECT value FROM json_each(?)) AND role = 'answer' AND billed <> '{INTENT}' ORDER BY at_ms
+    SELECT request_id, attempt_id, at_ms, role, {", ".join(SPENT)} FROM ledger.attempts
+    WHERE request_id IN (SELECT value FROM json_each(?)) AND role IN ('answer', '{CHECK}') AND billed <> '{INTENT}'
+    ORDER BY at_ms
 """  # noqa: S608  our own column names
-_Attempt = tuple[str, int, Spent]  # its id and when it began
+_Attempt = tuple[str, int, str, Spent]  # its id, when it began, and what it was for
 
 
 def decision(data_dir: Path, request_id: str) -> tuple[Decided | None, list[LedgerRow]]:
@@ -67,7 +72,7 @@ def decisions(data_dir: Path, since_ms: int = 0) -> Iterator[tuple[Decided, tupl
         key=lambda note: note.at_ms,
     )
     waiting = {(note.at_ms, note.request_id) for note in newer}
-    pending = _by_request([row for row in rows if row.role == "answer" and row.billed != INTENT])
+    pending = _by_request([row for row in rows if row.role in ("answer", CHECK) and row.billed != INTENT])
     select = "SELECT at_ms, request_id, data FROM ledger.decisions WHERE at_ms >= ? ORDER BY at_ms"
     kept = (_DECODE(row[2]) for row in connection.execute(select, (since_ms,)) if (row[0], row[1]) not in waiting)
     try:
@@ -125,22 +130,32 @@ def _joined(
     found: dict[str, list[_Attempt]] = {}
     wanted = msgspec.json.encode([note.request_id for note in chunk]).decode()
     for row in connection.execute(_OF_REQUESTS, (wanted,)):
-        found.setdefault(row[0], []).append((row[1], row[2], Spent(*row[3:])))
+        found.setdefault(row[0], []).append((row[1], row[2], row[3], Spent(*row[4:])))
     joined = []
     for note in reversed(chunk):
         attempts = found.get(note.request_id, [])
-        seen = {attempt_id for attempt_id, _, _ in attempts}
+        seen = {attempt[0] for attempt in attempts}
         attempts = attempts + [one for one in pending.get(note.request_id, []) if one[0] not in seen]
         own = [one for one in attempts if one[1] >= note.at_ms]
         found[note.request_id] = [one for one in attempts if one[1] < note.at_ms]
-        joined.append((note, tuple(spent for _, _, spent in own)))
+        joined.append((note, _answers(own)))
     joined.reverse()
     return joined
+
+
+def _answers(attempts: list[_Attempt]) -> tuple[Spent, ...]:
+    """With what it cost to hold them against others."""
+    answers = [spent for _, _, role, spent in attempts if role != CHECK]
+    checks_pico = sum(spent.cost_pico for _, _, role, spent in attempts if role == CHECK)
+    if answers and checks_pico:
+        last = answers[-1]
+        answers[-1] = msgspec.structs.replace(last, cost_pico=last.cost_pico + checks_pico)
+    return tuple(answers)
 
 
 def _by_request(rows: list[LedgerRow]) -> dict[str, list[_Attempt]]:
     by_request: dict[str, list[_Attempt]] = {}
     for row in latest(rows).values():
         spent = Spent(*(getattr(row, name) for name in SPENT))
-        by_request.setdefault(row.request_id, []).append((row.attempt_id, row.at_ms, spent))
+        by_request.setdefault(row.request_id, []).append((row.attempt_id, row.at_ms, row.role, spent))
     return by_request

@@ -1,11 +1,12 @@
 """What the stand-in answers: an echo, JSON that fits a schema, or a tool call. Always the same.
 
-Rule: pure; the answer depends on the request alone. Output tokens are those of the text produced,
-by the formula of prompt.py, and the thinking that came before it.
+Rule: pure; the answer depends on the request alone, and on the text that a script has for it. Output
+tokens are those of the text produced, by the formula of prompt.py, and the thinking that came before it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
@@ -23,6 +24,9 @@ EASY_CHARACTERS = 200  # at low effort, a shorter text gets no thinking
 TOOL_WISH = "use the tool"
 BILLED_REFUSALS = ("bio", "frontier_llm", "reasoning_extraction")
 
+# What is said in place of the echo, for those bodies that it has a text for.
+Script = Callable[[Json], str | None]
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -38,8 +42,8 @@ class Answer(msgspec.Struct):
     billed: bool = True
 
 
-def answer(body: Json, model: Model, pad_characters: int = 0) -> Answer:
-    """The answer to a checked request. `pad_characters` is the least that a text has."""
+def answer(body: Json, model: Model, pad_characters: int = 0, script: Script | None = None) -> Answer:
+    """The answer to a checked request. `pad_characters` is the least that a text has, unless a script gives it."""
     limit = body["max_tokens"]
     if limit == 0:
         return Answer([], "max_tokens", 0)
@@ -49,7 +53,9 @@ def answer(body: Json, model: Model, pad_characters: int = 0) -> Answer:
         return Answer(thinking, "max_tokens", limit, limit)
     tool = _wanted_tool(body, question)
     if tool is None:
-        reply = _speak(body, model, question, limit - thinking_tokens, pad_characters)
+        said = None if script is None else script(body)
+        text = _echo(body, question, pad_characters) if said is None else said
+        reply = _speak(body, model, text, limit - thinking_tokens)
     else:
         reply = _call(tool, model, question, limit - thinking_tokens)
     reply.content = [*thinking, *reply.content]
@@ -134,12 +140,14 @@ def _call(tool: Json, model: Model, question: str, limit: int) -> Answer:
     return Answer([block], "tool_use", tokens)
 
 
-def _speak(body: Json, model: Model, question: str, limit: int, pad_characters: int) -> Answer:
+def _echo(body: Json, question: str, pad_characters: int) -> str:
     wanted = (body.get("output_config") or {}).get("format")
     if wanted:
-        text = _encode(fit(wanted["schema"], question)).decode()
-    else:
-        text = _padded(f"You asked: {question[:ECHO_CHARACTERS]}", pad_characters)
+        return _encode(fit(wanted["schema"], question)).decode()
+    return _padded(f"You asked: {question[:ECHO_CHARACTERS]}", pad_characters)
+
+
+def _speak(body: Json, model: Model, text: str, limit: int) -> Answer:
     stop_sequence = next((stop for stop in body.get("stop_sequences") or [] if stop in text), None)
     if stop_sequence is not None:
         text = text[: text.index(stop_sequence)]

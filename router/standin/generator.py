@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from .answers import Answer, answer, empty, last_text, refusal, refuse_midway
+from .answers import Answer, Script, answer, empty, last_text, refusal, refuse_midway
 from .bill import Bill, Entry, Row, Tariff
 from .cache import Plan, PromptCache
 from .clock import Clock
@@ -60,9 +60,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 class Generator:
     """Everything that one request may change: cache, bill, buckets and the faults' counters."""
 
-    def __init__(self, clock: Clock, limits: Limits, pace: Pace, new_id: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        limits: Limits,
+        pace: Pace,
+        new_id: Callable[[str], str],
+        script: Script | None = None,
+    ) -> None:
         self._clock = clock
         self._pace = pace
+        self._script = script
         self._new_id = new_id
         self._limits = RateLimits(limits)
         self.cache = PromptCache()
@@ -101,7 +109,7 @@ class Generator:
         checked = self._order(body, headers, workspace, self._new_id("req"))
         order = msgspec.structs.replace(checked, batch=True)
         plan = self._plan(order)
-        reply = answer(order.body, order.model)
+        reply = answer(order.body, order.model, script=self._script)
         head = self._head(order, plan)
         self.cache.begin(plan)
         entry = self._open(order, head, plan, reply)
@@ -131,12 +139,13 @@ class Generator:
         if fault is not None and kind == "refusal" and fault.after_events is None:
             return refusal(fault.error_code or "bio")
         pad = (self._pace.deltas or 0) * DELTA_CHARACTERS_MIN if order.streamed else 0
-        reply = answer(order.body, order.model, pad)
+        reply = answer(order.body, order.model, pad, self._script)
         if fault is not None and kind == "refusal":
             return refuse_midway(reply, order.model, fault.error_code or "bio")
         if kind == "max_tokens" and reply.output_tokens > 1:
             spoken = reply.output_tokens - reply.thinking_tokens
-            return answer(order.body | {"max_tokens": reply.thinking_tokens + max(1, spoken // 2)}, order.model, pad)
+            fewer = order.body | {"max_tokens": reply.thinking_tokens + max(1, spoken // 2)}
+            return answer(fewer, order.model, pad, self._script)
         return reply
 
     def _spend(self, order: Order, plan: Plan, reply: Answer) -> Headers:

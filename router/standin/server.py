@@ -14,6 +14,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from .answers import Script
 from .batches import Batches
 from .bill import Statement
 from .catalogue import listing, one
@@ -45,12 +46,18 @@ class StandIn:
     """One stand-in with its own cache, bill, limits and faults. Building it opens nothing."""
 
     def __init__(
-        self, *, clock: Clock, limits: Limits | None = None, keep_requests: bool = False, pace: Pace | None = None
+        self,
+        *,
+        clock: Clock,
+        limits: Limits | None = None,
+        keep_requests: bool = False,
+        pace: Pace | None = None,
+        script: Script | None = None,
     ) -> None:
         self._clock = clock
         self._number = 0
         self._born_ms = clock.now_ms()
-        self._generator = Generator(clock, limits or Limits(), pace or Pace(), self._new_id)
+        self._generator = Generator(clock, limits or Limits(), pace or Pace(), self._new_id, script)
         self._batches = Batches(clock, self._generator.batched, self._new_id)
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
@@ -202,12 +209,12 @@ async def running_standin(
     limits: Limits | None = None,
     keep_requests: bool = False,
     pace: Pace | None = None,
-    host: str = "127.0.0.1",
+    script: Script | None = None,
     port: int = 0,
 ) -> AsyncIterator[StandIn]:
-    """A stand-in that listens for as long as the block runs."""
-    standin = StandIn(clock=clock, limits=limits, keep_requests=keep_requests, pace=pace)
-    await standin.start(host, port)
+    """A stand-in that listens for as long as the block runs. `script` has the texts of some answers, or of all."""
+    standin = StandIn(clock=clock, limits=limits, keep_requests=keep_requests, pace=pace, script=script)
+    await standin.start(port=port)
     try:
         yield standin
     finally:

@@ -12,7 +12,7 @@ Money is an integer number of pico-dollars (1e-12 USD). Times are milliseconds s
 
 from .answer import ANSWERS, UNSENT, Billed, Cost, Outcome, OutcomeKind, Reply, Usage
 from .jobs import Job, JobState, Keyed, KeyedState, Telling
-from .kept import EMPTY_BIN, Fingerprint, KeptReply, Observed
+from .kept import EMPTY_BIN, Fingerprint, KeptReply, Observed, Sampled
 from .noun import PICO_PER_USD, Noun
 from .prefix import Counts, Expected, Known, Mark, Path, Scope, Seen, Spot, Warmth
 from .records import Audit, Decided, LedgerRow
@@ -53,6 +53,7 @@ __all__ = [
     "OutcomeKind",
     "Path",
     "Reply",
+    "Sampled",
     "Scope",
     "Seen",
     "Spot",

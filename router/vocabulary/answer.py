@@ -19,6 +19,7 @@ class OutcomeKind(StrEnum):
     CONTEXT_EXCEEDED = "context_exceeded"  # HTTP 200, model_context_window_exceeded
     EMPTY = "empty"
     BROKEN_CONTRACT = "broken_contract"  # a whole answer that is not what its task promises
+    DISAGREED = "disagreed"  # a whole answer that a second cheap one does not agree with, or none was to be had
     RATE_LIMITED = "rate_limited"
     RAMP_LIMITED = "ramp_limited"
     SPEND_LIMITED = "spend_limited"
@@ -56,6 +57,7 @@ ANSWERS = frozenset(
         OutcomeKind.CONTEXT_EXCEEDED,
         OutcomeKind.EMPTY,
         OutcomeKind.BROKEN_CONTRACT,
+        OutcomeKind.DISAGREED,
     }
 )
 # No call was made: it costs nothing and counts as no attempt.

@@ -1,4 +1,4 @@
-"""The nouns of answers that are given again.
+"""The nouns of answers that are given again, and of requests that are learnt from.
 
 Rule: no behaviour, and no import of any other room. The body is an answer's text: it is never logged.
 """
@@ -44,3 +44,23 @@ class Observed(Noun, frozen=True, kw_only=True):
     answer_signature: tuple[int, ...]  # likewise, of the answer's text
     answer_digest: bytes  # of the answer without what does not matter in it
     exact: bool = False  # JSON, or one of a few values: another digest is another answer
+
+
+class Sampled(Noun, frozen=True, kw_only=True):
+    """A request and its answer as they were, kept because the policy wants to learn from them. Text: never logged."""
+
+    request_id: str
+    at_ms: int
+    tenant: str = ""
+    feature: str | None = None
+    door: str = ""
+    task: str = ""
+    tier: str | None = None
+    model: str = ""
+    policy_hash: str = ""
+    verdict_task: str | None = None  # what the classifier said, where it was asked
+    verdict_difficulty: str | None = None
+    body: bytes  # the Messages body, before it was dressed for a model
+    answer: bytes  # the whole message
+    cost_pico: int = 0
+    latency_ms: int = 0

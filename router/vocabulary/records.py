@@ -16,7 +16,7 @@ class LedgerRow(Noun, frozen=True, kw_only=True):
     attempt_id: str
     request_id: str
     at_ms: int
-    # A call: answer | classifier | prewarm. No call, for nothing: cache | stale | canned | shared.
+    # A call: answer | classifier | prewarm | check. No call, for nothing: cache | stale | canned | shared.
     role: str = "answer"
     number: int = 1  # of the attempts of this request
     door: str = ""
