@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,6 +124,35 @@ def copied() -> list[str]:
 def test_what_is_copied_exists_and_reaches_the_builder_and_nothing_else_does() -> None:
     assert [] == [source for source in copied() if not (ROOT / source).exists() or ignored(source)]
     assert set(copied()) == {path.name for path in ROOT.iterdir() if not ignored(path.name)}
+
+
+@pytest.mark.parametrize("verb", ["eval", "gate"])
+def test_a_verb_that_the_image_does_not_hold_says_so_in_one_line(tmp_path: Path, verb: str) -> None:
+    assert f"`tierwise {verb}` needs the folder evals/" in refused_in_a_copy(tmp_path, verb)
+
+
+def test_a_verb_that_lacks_a_package_names_it_in_one_line(tmp_path: Path) -> None:
+    for folder in ("evals", "evals/cli"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "__init__.py").touch()
+    (tmp_path / "evals/cli/gate.py").write_text("import a_package_that_nobody_has\n")
+    line = refused_in_a_copy(tmp_path, "gate")
+    assert "`tierwise gate` needs the extra `evals`" in line
+    assert "a_package_that_nobody_has is missing" in line
+
+
+def refused_in_a_copy(folder: Path, verb: str) -> str:
+    """The one line that a copy of what the image holds says of a verb, before it leaves with 2."""
+    for source in copied():
+        _copy([source], folder / source if (ROOT / source).is_dir() else folder)
+    # Without `site`, so that nothing but the copy and the packages can be found: this tree is installed too.
+    path = os.pathsep.join((str(folder), sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]))
+    command = [sys.executable, "-S", "-m", "router", verb, "run"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    (line,) = run.stderr.splitlines()
+    assert (2, "") == (run.returncode, run.stdout)
+    return line
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from router.attempt import Attempts
 from router.caching import Caches
 from router.decide.policy import Rulebook
 from router.dispatch import Dispatch
+from router.gating import Gating
 from router.given import Giving
 from router.listening import Listening
 from router.memory.pins import MemoryPins
@@ -21,6 +22,7 @@ from router.memory.spend import MemorySpend
 from router.pipeline import Pipeline
 from router.ports import Question, Steered, Upstream, Watched
 from router.recalling import Recalling
+from router.sampling import Sampling
 from router.sending import Sending
 from router.settling import Defers, Settling
 from router.shadowing import Shadowing
@@ -31,6 +33,7 @@ from router.vocabulary import (
     Decided,
     LedgerRow,
     Observed,
+    Sampled,
     Verdict,
 )
 
@@ -109,6 +112,16 @@ class ListEvents:
         self.said.append((event, fields))
 
 
+class ListSamples:
+    """Implements ports.Samples."""
+
+    def __init__(self) -> None:
+        self.kept: list[Sampled] = []
+
+    def keep(self, sampled: Sampled, _days: int, _max_mb: int) -> None:
+        self.kept.append(sampled)
+
+
 class FixedSteering:
     """One policy for everybody, maybe with another in its shadow."""
 
@@ -158,7 +171,13 @@ class World:
         self.warned: list[tuple[str, str]] = []
         affording = Affording(purse=self.spend, warn=lambda kind, words: self.warned.append((kind, words)))
         sending = Sending(attempts=attempts, caches=caches, clock=self.clock)
-        giving = Giving(replies=self.replies, clock=self.clock, told=(self.events, self.ledger))
+        self.samples = ListSamples()
+        giving = Giving(
+            replies=self.replies,
+            clock=self.clock,
+            told=(self.events, self.ledger),
+            sampling=Sampling(self.samples, self.clock),
+        )
         settling = Settling(
             pins=self.pins,
             told=(self.events, self.ledger, self.steering),
@@ -167,9 +186,10 @@ class World:
             instead=(giving, jobs or NoJobs()),
             clock=self.clock,
         )
+        gating = Gating(classifier=self.classifier, clock=self.clock, events=self.events)
         self.pipeline = Pipeline(
             recalling=Recalling(steering=self.steering, pins=self.pins, caches=caches, clock=self.clock),
-            listen=(self.classifier, self.listening),
+            listen=(self.classifier, self.listening, gating),
             affording=affording,
             dispatch=Dispatch(sending=sending, gates=self.gates, affording=affording, caches=caches, clock=self.clock),
             end=(giving, settling),

@@ -37,3 +37,8 @@ def test_only_a_schema_and_an_enum_are_formats_of_the_api() -> None:
 )
 def test_an_answer_that_breaks_the_promise_is_told(output: Output, answer: bytes, wrong: str | None) -> None:
     assert wrong == broken(output, answer)
+
+
+def test_a_turn_that_asks_for_a_tool_breaks_no_promise_yet() -> None:
+    call = b'{"content": [{"type": "text", "text": "Let me look."}, {"type": "tool_use", "id": "t", "name": "look"}]}'
+    assert broken(Output(type="json"), call) is None

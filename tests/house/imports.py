@@ -27,8 +27,18 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "ports": NOUNS | {"decide.policy"},
     "clock": frozenset(),
     "settings": frozenset({"errors"}),
-    # It compiles the rules that decisions walk, and holds what is promised against what is said.
-    "policyfile": EDGE_KNOWS | {"decide.rules", "decide.language", "decide.contract", "decide.fallback"},
+    # It compiles the rules that decisions walk, weighs the measurements that they look up, and holds what is promised
+    # against what is said.
+    "policyfile": EDGE_KNOWS
+    | {
+        "decide.rules",
+        "decide.evidence",
+        "decide.gate",
+        "decide.gate_file",
+        "decide.language",
+        "decide.contract",
+        "decide.fallback",
+    },
     "telemetry": EDGE_KNOWS,
     "steering": EDGE_KNOWS | {"policyfile", "decide.rollout", "decide.alarm", "decide.spend"},
     "decide": PURE | NOUNS,
@@ -52,10 +62,12 @@ OUTSIDE: Mapping[str, tuple[frozenset[str], str]] = {
         (("time", "random", "secrets"), {"clock"}, "Take a ports.Clock, or the time and the dice as arguments"),
         (("pydantic_settings", "dotenv"), {"settings"}, "Take a Settings, or the value itself, as an argument"),
         (
-            ("sqlite3", "apsw", "psycopg", "asyncpg", "redis"),
+            ("apsw", "psycopg", "asyncpg", "redis"),
             {"ledger", "memory"},
             "Go through ports.Ledger or a memory",
         ),
+        # In a process of its own, on a database that is made for one answer and gone with it.
+        (("sqlite3",), {"ledger", "memory", "evals.sandbox.queries"}, "Go through ports.Ledger or a memory"),
     )
     for name in names
 }
@@ -136,7 +148,7 @@ def _judge(module: Module, one: Import) -> Iterator[Complaint]:
         yield module.complaint(
             one.line, f"{room}/ imports {top}", "This room is pure: take what it would read as an argument"
         )
-    elif top in OUTSIDE and room not in OUTSIDE[top][0]:
+    elif top in OUTSIDE and not {room, module.name} & OUTSIDE[top][0]:
         places, cure = OUTSIDE[top]
         yield module.complaint(one.line, f"imports {top}, which only {', '.join(sorted(places))} may", cure)
 

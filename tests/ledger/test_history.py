@@ -248,3 +248,25 @@ def test_an_attempts_figures_are_the_rows(tmp_path: Path) -> None:
     books.close()
     ((_, (spent,)),) = decisions(tmp_path)
     assert {name: getattr(row, name) for name in Spent.__struct_fields__} == msgspec.structs.asdict(spent)
+
+
+@pytest.mark.parametrize("in_the_journal", [False, True])
+def test_a_second_opinion_is_no_answer_and_was_paid_for_all_the_same(tmp_path: Path, in_the_journal: bool) -> None:
+    rows = [
+        answer(1, attempt_id="a", at_ms=1_002, cost_pico=100, input_tokens=7),
+        answer(1, attempt_id="b", at_ms=1_003, cost_pico=20, input_tokens=8, role="check", model="claude-haiku-4-5"),
+        answer(2, attempt_id="c", at_ms=1_004, cost_pico=5, input_tokens=9),
+    ]
+    books = started(tmp_path)
+    for note in (decided(1), decided(2)):
+        books.note(note)
+    for row in rows:
+        books.settle(row)
+    if in_the_journal:
+        found = list(decisions(tmp_path))
+        books.close()
+    else:
+        books.close()
+        found = list(decisions(tmp_path))
+    told = [[(one.model, one.input_tokens, one.cost_pico) for one in spent] for _, spent in found]
+    assert [[("claude-haiku-5-5", 7, 120)], [("claude-haiku-5-5", 9, 5)]] == told

@@ -44,7 +44,7 @@ def test_a_right_policy_is_shown_as_tables_of_tiers_and_tasks() -> None:
     assert 0 == result.exit_code
     rows = [" ".join(line.split()) for line in result.output.splitlines()]
     assert "haiku claude-haiku-5-5 - auto - 0.10 0.50" in rows
-    assert "code haiku sonnet opus 32768 300 s -" in rows
+    assert "code haiku sonnet opus 32768 300 s" in rows
     assert "Without a verdict: tier sonnet, task general." in result.output
 
 
@@ -70,12 +70,30 @@ def test_rules_are_shown_as_a_decision_table(write: Write) -> None:
     assert "2 no keywords secret refuse: Not here." in shown
 
 
-def test_what_is_measured_stands_beside_the_task(write: Write) -> None:
+def test_where_measurements_lead_stands_beside_the_task(write: Write) -> None:
     path = write(POLICY + TASK)
     (path.parent / "routes.yaml").write_text(
         "routes: {chat: {dear: {model: large, cases: 200, passed: 198, measured: 2026-11-20}}}"
     )
-    assert "chat dear dear dear 4096 60 s dear 99% of 200" in words(run(str(path)))
+    assert "chat dear dear dear 4096 60 s" in words(run(str(path)))
+
+
+def test_what_the_evals_measured_is_shown_with_where_it_leads(write: Write) -> None:
+    path = write(POLICY + TASK)
+    (path.parent / "routes.yaml").write_text(
+        "routes: {chat: {cheap: {model: small, cases: 200, passed: 150, at_least: 0.68, measured: 2026-11-20,"
+        ' cost_usd: "0.0004", latency_ms: 900, suite: talk, state: fails, sampled_cases: 20, sampled_passed: 19},'
+        " dear: {model: large, cases: 200, passed: 198, measured: 2026-11-20}}}"
+    )
+    shown = words(run(str(path)))
+    assert "chat cheap 150/200 68.0% 0.0004 0.9 s 19/20 2026-11-20 talk fails" in shown
+    assert "chat: dear is the cheapest that clears the bar of 90% (198/200 passed, at least 97.0%)." in shown
+    told = json.loads(run(str(path), "--json").output)["measured"]["chat"]
+    assert ("dear", 0.68, False) == (told["pick"], told["tiers"]["cheap"]["at_least"], told["tiers"]["cheap"]["clears"])
+
+
+def test_without_measurements_no_table_of_them_is_shown(write: Write) -> None:
+    assert "Measured" not in run(str(write(POLICY + TASK))).output
 
 
 def test_a_policys_own_tests_are_run_and_told(write: Write) -> None:

@@ -117,6 +117,7 @@ BESIDE: dict[str, dict[str, object]] = {
 REQUIRED: dict[str, dict[str, object]] = {
     "rules[]": {"name": "r", "tier": "haiku"},
     "budgets.*": {"usd": 5},
+    "tasks.*.agree": {"second": "claude-haiku-4-5", "compare": "json"},
     "cache.prewarm.*": {"file": "support-prefix.json", "tier": "sonnet"},
     "rollout": {"candidate": "next.yaml"},
     "tests[]": {"name": "t", "given": {"prompt": "x"}, "expect": {}},

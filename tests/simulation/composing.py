@@ -21,6 +21,7 @@ from router.caching import Caches
 from router.decide.policy import Rulebook
 from router.dispatch import Dispatch
 from router.errors import RequestError
+from router.gating import Gating
 from router.given import Giving
 from router.listening import Listening
 from router.memory.health import Health
@@ -33,11 +34,12 @@ from router.pipeline import Pipeline
 from router.policyfile import load
 from router.ports import Clock, Steered, Upstream, Watched
 from router.recalling import Recalling
+from router.sampling import Sampling
 from router.sending import Sending
 from router.settling import Settling
 from router.shadowing import Shadowing
 from router.upstream.classifier import HaikuClassifier
-from router.vocabulary import PICO_PER_USD, Ask, Caller, Job
+from router.vocabulary import PICO_PER_USD, Ask, Caller, Job, Sampled
 from router.wire.ask import read_complete, read_messages
 
 from .books import BooksOfProcess
@@ -96,6 +98,13 @@ class NothingLater:
         raise RequestError("router_overloaded", "no jobs here")
 
 
+class NothingKept:
+    """Implements ports.Samples."""
+
+    def keep(self, _sampled: Sampled, _days: int, _max_mb: int) -> None:
+        """Nobody learns here."""
+
+
 class Process(msgspec.Struct, kw_only=True):
     """What runs until it is stopped or dies."""
 
@@ -124,7 +133,8 @@ def compose(
     pins, spend, steering = MemoryPins(clock), MemorySpend(), OnePolicy(rules)
     caches = Caches(prefixes=MemoryPrefixes(clock), events=events, clock=clock)
     affording = Affording(purse=spend, warn=lambda kind, _words: events.count("warned", kind))
-    giving = Giving(replies=MemoryReplies(clock, 1 << 20, events), clock=clock, told=(events, books))
+    sampling = Sampling(NothingKept(), clock)
+    giving = Giving(replies=MemoryReplies(clock, 1 << 20, events), clock=clock, told=(events, books), sampling=sampling)
     settling = Settling(
         pins=pins,
         told=(events, books, steering),
@@ -136,7 +146,7 @@ def compose(
     sending = Sending(attempts=attempts, caches=caches, clock=clock)
     pipeline = Pipeline(
         recalling=Recalling(steering=steering, pins=pins, caches=caches, clock=clock),
-        listen=(classifier, listening),
+        listen=(classifier, listening, Gating(classifier=classifier, clock=clock, events=events)),
         affording=affording,
         dispatch=Dispatch(sending=sending, gates=gates, affording=affording, caches=caches, clock=clock),
         end=(giving, settling),
